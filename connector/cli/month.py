@@ -1,0 +1,173 @@
+"""The month: sync, month list|show|accept, push, explain."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from connector.cli.output import emit, fail, json_option, prose, show_month, styled, table, world
+from connector.domain.period import BillingPeriod, PeriodState, needs_attention
+from connector.errors import Transient
+from connector.flows import accept, review
+from connector.flows.month import sync_period
+from connector.flows.push_month import PushResult, push_period
+
+
+class Period(click.ParamType[str]):
+    """A month written YYYY-MM."""
+
+    name = "period"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(BillingPeriod.parse(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.argument("period", type=Period())
+@click.option("--no-push", is_flag=True, help="Stop before the ledger: pull, match, price and balance only.")
+@json_option
+def sync(period: str, no_push: bool, as_json: bool) -> None:
+    """Do the whole month here and now: discover, pull, check, match, price, balance, push, verify.
+
+    Running it again changes nothing that is finished and goes on with what is not.
+    """
+    with world() as here:
+        result = sync_period(here, period, push=not no_push)
+        view = review.pushed(here, period, result.push) if result.push else review.month(here, period)
+    if as_json:
+        emit(view)
+    else:
+        show_month(view)
+        for error in result.trouble:
+            prose.print(f"[red]{escape(str(error))}[/red]")
+    unavailable = any(error.exit_status == 3 for error in result.trouble) or bool(
+        result.push and result.push.unavailable
+    )
+    if result.push and result.push.unavailable:
+        prose.print(f"[red]{escape(result.push.unavailable)}[/red] Nothing was lost; run again.")
+    sys.exit(_status(result.state, result.push, unavailable))
+
+
+def _status(state: PeriodState, push: PushResult | None, unavailable: bool) -> int:
+    if unavailable:
+        return 3
+    return 1 if needs_attention(state) or (push is not None and push.held) else 0
+
+
+@click.group()
+def month() -> None:
+    """Look at months: what arrived, how it balances, what waits for a decision."""
+
+
+@month.command("list")
+@json_option
+def month_list(as_json: bool) -> None:
+    """All known months with their state and balance."""
+    with world() as here:
+        rows = review.month_list(here)
+    if as_json:
+        emit(rows)
+        return
+    shown = table("period", "state", "vendor invoices", "documents", "unmatched")
+    for row in rows:
+        unmatched = ", ".join(f"{b['unmatched']} {b['currency']}" for b in row["balance"])
+        shown.add_row(row["period"], styled(row["state"]), str(row["vendor_invoices"]), str(row["documents"]), unmatched)
+    prose.print(shown if rows else "No month is known yet: run `connector sync YYYY-MM`.")
+
+
+@month.command("show")
+@click.argument("period", type=Period())
+@json_option
+def month_show(period: str, as_json: bool) -> None:
+    """One month: vendor invoices, balance, documents, findings with what to do."""
+    with world() as here:
+        view = review.month(here, period)
+    if as_json:
+        emit(view)
+    else:
+        show_month(view)
+
+
+@month.command("accept")
+@click.argument("period", type=Period())
+@click.option("--invoice", required=True, help="Id of the vendor invoice whose header and lines differ.")
+@click.option("--reason", required=True, help="Why the difference is right; it stands in the balance.")
+def month_accept(period: str, invoice: str, reason: str) -> None:
+    """Accept the difference between an invoice's header and its lines as an itemised reason.
+
+    Legacy invoices carry adjustments that no line shows; Microsoft's PDF names them.
+    """
+    with world() as here:
+        state = accept.accept_difference(here, period, invoice, reason)
+    prose.print(f"Accepted. {period} is now {styled(str(state))}.")
+
+
+@click.command()
+@click.argument("period", type=Period())
+@click.option("--dry-run", is_flag=True, help="Say what would be created, changed, skipped, rejected; write nothing.")
+@click.option("--release", is_flag=True, help="Also try again documents that a person had to look at.")
+@json_option
+def push(period: str, dry_run: bool, release: bool, as_json: bool) -> None:
+    """Push a priced month into the ledger, each document exactly once.
+
+    Every document is looked up before it is created, and read back afterwards. Pushing again changes nothing.
+    """
+    with world() as here:
+        result = push_period(here, period, dry_run=dry_run, release=release)
+        view = review.pushed(here, period, result)
+    if as_json:
+        emit(view)
+    else:
+        _show_plan(view, dry_run=dry_run)
+        if not dry_run:
+            show_month(view)
+    if result.unavailable:
+        fail(Transient(f"The ledger could not be reached: {result.unavailable}", action="Nothing was lost; run again."))
+    rejected = any(item.action == "reject" for item in result.planned)
+    sys.exit(1 if result.held or (dry_run and rejected) or needs_attention(PeriodState(view["state"])) else 0)
+
+
+def _show_plan(view: dict[str, Any], *, dry_run: bool) -> None:
+    shown = table("would" if dry_run else "did", "document", "net", "currency", "why")
+    for item in view["planned"]:
+        shown.add_row(item["action"], escape(item["organisation"]), item["net_total"], item["currency"], escape(item["why"]))
+    prose.print(shown if view["planned"] else "There is nothing to push: price the month first (`connector sync`).")
+    for action, sums in view["totals"].items():
+        prose.print(f"{action}: " + ", ".join(f"{amount} {currency}" for currency, amount in sums.items()))
+
+
+@click.command()
+@click.argument("line_id")
+@json_option
+def explain(line_id: str, as_json: bool) -> None:
+    """Take one invoice line apart: every part, the rule that priced it, and the rules that lost.
+
+    The line's id stands in `month show --json` under documents, lines, id.
+    """
+    with world() as here:
+        tree = review.explain(here, line_id)
+    if tree is None:
+        raise click.UsageError(f"No invoice line has the id {line_id!r}: see `connector month show PERIOD --json`.")
+    if as_json:
+        emit(tree)
+        return
+    prose.print(f"[bold]{tree['amount']} {tree['currency']}[/bold]  {escape(tree['sentence'])}")
+    shown = table("charge", "from", "to", "quantity", "price", "days", "exact", "amount", "rule")
+    for part in tree["parts"]:
+        days = f"{part['days']} of {part['cycle_days']}" if part["days"] is not None else ""
+        shown.add_row(
+            escape(part["charge_type"]), part["start"] or "", part["end"] or "", part["quantity"],
+            part["unit_price"] or "", days, part["exact"], part["amount"], escape(part["rule"] or ""),
+        )
+    prose.print(shown)
+    if tree["price"]:
+        price = tree["price"]
+        prose.print(f"Priced by {escape(price['rule'])} ({price['level'].replace('_', ' ')})")
+        for lost in price["lost_to"]:
+            prose.print(f"  [dim]not {escape(lost['rule'])}: {escape(lost['reason'])}[/dim]")

@@ -1,0 +1,145 @@
+"""Parts in, documents out: grouping, quantities a ledger reproduces, amounts that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from connector.domain import wording
+from connector.domain.documents import Document, Part, SummaryLine, document_key, short_id
+from connector.domain.money import minor_units, to_currency, total
+
+GroupKey = tuple[str, ...]
+Grouping = Callable[[Part], GroupKey]
+
+
+def by_subscription(part: Part) -> GroupKey:
+    """The default: one summary line per subscription, product, sku and kind (interfaces.md 5.9). The cost's
+    currency is part of it so that a line's cost is one amount."""
+    return (
+        part.tenant_id, part.subscription_id, part.product_id.casefold(), part.sku_id, part.kind, part.cost_currency
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentHead:
+    """Whose document it is."""
+
+    partner: str
+    organisation: str
+    period: str
+    currency: str
+    revision: int
+
+
+def summarise(head: DocumentHead, parts: Iterable[Part], grouping: Grouping = by_subscription) -> Document:
+    """One document from its parts. The order of lines and parts does not depend on the order they came in."""
+    groups: dict[GroupKey, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(grouping(part), []).append(part)
+    key = document_key(head.partner, head.organisation, head.period, head.currency, head.revision)
+    ordered = sorted(groups.items(), key=lambda item: (_product_of(item[1]), item[0]))
+    lines = tuple(
+        _line(key, no, group_key, sorted(group, key=_order), head.currency)
+        for no, (group_key, group) in enumerate(ordered, start=1)
+    )
+    costs: dict[str, list[Decimal]] = {}
+    for line in lines:
+        costs.setdefault(line.cost_currency, []).append(line.cost)
+    return Document(
+        key=key,
+        period=head.period,
+        organisation=head.organisation,
+        currency=head.currency,
+        revision=head.revision,
+        net_total=to_currency(total([line.amount for line in lines]), head.currency),
+        costs=tuple((currency, total(amounts)) for currency, amounts in sorted(costs.items()) if currency),
+        lines=lines,
+    )
+
+
+def _line(key: str, no: int, group_key: GroupKey, parts: Sequence[Part], currency: str) -> SummaryLine:
+    first = parts[0]
+    amount = to_currency(total([part.amount for part in parts]), currency)
+    quantity, unit_price = natural_quantity(parts, amount, currency)
+    name = _product_of(parts)
+    start = min((part.start for part in parts if part.start), default=None)
+    end = max((part.end for part in parts if part.end), default=None)
+    rules = [part.rule for part in parts if part.rule is not None]
+    return SummaryLine(
+        id=short_id("s", key, *group_key),
+        no=no,
+        text=wording.line_text(first.kind, name, parts, start, end),
+        kind=first.kind,
+        quantity=quantity,
+        unit_price=unit_price,
+        amount=amount,
+        cost=total([part.cost for part in parts]),
+        cost_currency=first.cost_currency,
+        tenant_id=first.tenant_id,
+        subscription_id=first.subscription_id,
+        product_id=first.product_id,
+        sku_id=first.sku_id,
+        product_name=name,
+        sentence=wording.sentence(first.kind, name, parts, currency, amount),
+        price_text=_price_text(parts, currency),
+        price_from=max((rule.valid_from for rule in rules if rule.valid_from), default=None),
+        outlook=wording.outlook(parts, currency) if first.kind in ("advance", "proration") else "",
+        parts=tuple(parts),
+    )
+
+
+def natural_quantity(parts: Sequence[Part], amount: Decimal, currency: str) -> tuple[Decimal, Decimal]:
+    """Quantity and unit price that reproduce the amount exactly, else 1 x amount (README, decision 4).
+
+    The price may have only the currency's digits: every ledger keeps those.
+    """
+    one = (Decimal(1), amount)
+    prices = {part.unit_price for part in parts}
+    if len(prices) != 1 or any(part.days != part.cycle_days or part.amount < 0 for part in parts):
+        return one
+    price = prices.pop()
+    if price is None or (price * 10 ** minor_units(currency)).denominator != 1:
+        return one
+    quantity = total([part.quantity for part in parts])
+    unit_price = to_currency(price, currency)
+    return (quantity, unit_price) if quantity * unit_price == amount and quantity != 0 else one
+
+
+def _price_text(parts: Sequence[Part], currency: str) -> str:
+    """Which price the customer paid, in his words; never a percentage on cost."""
+    priced = [part for part in parts if part.rule is not None]
+    if not priced:
+        return ""
+    levels = {
+        "subscription": "the price agreed for this subscription",
+        "organisation_offer": "your special offer",
+        "organisation": "your price list",
+        "global_offer": "our special offer",
+        "global": "our price list",
+    }
+    rule = priced[-1].rule
+    assert rule is not None
+    prices = {part.unit_price for part in priced}
+    source = levels.get(rule.level, "our price list")
+    if len(prices) == 1 and (price := prices.pop()) is not None:
+        return f"{wording.price_digits(price, currency)} {currency} for each unit and full cycle, from {source}"
+    return f"From {source}"
+
+
+def _product_of(parts: Sequence[Part]) -> str:
+    return next((part.product_name for part in parts if part.product_name), "")
+
+
+def _order(part: Part) -> tuple[Any, ...]:
+    """In time order, the credit of a change before its charge; Microsoft's files are in no order at all."""
+    return (
+        part.happened.isoformat() if part.happened else (part.start or date.min).isoformat(),
+        part.start or date.min,
+        part.amount >= 0,
+        part.end or date.max,
+        part.line_id,
+    )

@@ -1,0 +1,47 @@
+"""A whole month, here and now, in this process: discover, pull, check, match, price, balance, push, verify."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connector.domain.period import BillingPeriod, PeriodState
+from connector.errors import ConnectorError
+from connector.flows.discover import discover
+from connector.flows.price import price_period
+from connector.flows.pull import needs_pull, pull_invoice
+from connector.flows.push_month import PushResult, push_period
+from connector.flows.world import World
+from connector.store import periods
+from connector.store.database import reading
+
+
+@dataclass(slots=True)
+class SyncResult:
+    """What a sync came to. `trouble`: outside systems that did not answer; nothing was lost."""
+
+    state: PeriodState
+    trouble: list[ConnectorError] = field(default_factory=list)
+    push: PushResult | None = None
+
+
+def sync_period(world: World, period: str, *, push: bool = True) -> SyncResult:
+    """Bring a period as far as it goes. Running it again changes nothing that is finished."""
+    label = str(BillingPeriod.parse(period))
+    discover(world)
+    trouble = pull_period(world, label)
+    state = price_period(world, label)
+    result = SyncResult(state, trouble)
+    if push:
+        result.push = push_period(world, label)
+        with reading(world.engine) as connection:
+            result.state = periods.state_of(connection, label) or state
+    return result
+
+
+def pull_period(world: World, period: str) -> list[ConnectorError]:
+    """Pull what has not arrived whole; what failed, in order."""
+    with reading(world.engine) as connection:
+        wanted = [
+            item.header.id for item in periods.invoices_of(connection, period) if needs_pull(connection, item)
+        ]
+    return [error for invoice_id in wanted if (error := pull_invoice(world, invoice_id)) is not None]

@@ -1,0 +1,262 @@
+"""Pushing a period: plan a posting per document, bring each as far as it goes, wait for what must settle.
+
+The dry run asks the same questions of the same ledger by the same code and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from connector.domain.period import PeriodState
+from connector.domain.posting import Posting, PostingState, mismatch
+from connector.errors import Misconfigured
+from connector.flows.push import advance, ledger_invoice
+from connector.flows.world import Connection as LedgerConnection
+from connector.flows.world import World
+from connector.ledgers import Ledger, LedgerError
+from connector.store import decisions, documents, periods, postings
+from connector.store.database import database_now, reading, writing
+from connector.store.documents import StoredDocument
+
+Action = Literal["create", "change", "skip", "reject"]
+
+# Refusals that a person may have mended since: asking again is safe, because the reference is looked up first.
+_ASK_AGAIN = frozenset(
+    {
+        "reference_missing", "period_closed", "permission", "auth_revoked", "misconfigured", "validation",
+        "currency_mismatch", "no_ledger",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a push does, or would do, with one document, and why."""
+
+    document: StoredDocument
+    action: Action
+    why: str = ""
+
+
+@dataclass(slots=True)
+class PushResult:
+    """The outcome of a push or dry run. `unavailable`: a ledger could not be reached; run again."""
+
+    planned: list[Planned] = field(default_factory=list)
+    held: int = 0
+    unavailable: str = ""
+
+    def totals(self) -> dict[str, dict[str, Decimal]]:
+        """Net totals per action and currency."""
+        sums: dict[str, dict[str, Decimal]] = {}
+        for item in self.planned:
+            by_currency = sums.setdefault(item.action, {})
+            currency = item.document.currency
+            by_currency[currency] = by_currency.get(currency, Decimal(0)) + item.document.net_total
+        return sums
+
+
+def push_period(
+    world: World, period: str, *, dry_run: bool = False, release: bool = False, wait: bool = True
+) -> PushResult:
+    """Push all documents of a period that may go. `release`: also try again what a person had to look at."""
+    result = PushResult()
+    connections = world.ledgers()
+    with reading(world.engine) as connection:
+        stored = documents.of_period(connection, period)
+        known = postings.of_period(connection, period)
+        with_money = {
+            document_id for document_id, lines in documents.lines_by_document(connection, period).items()
+            if any(line.amount != 0 for line in lines)
+        }
+        organisations = decisions.organisations(connection)
+    chosen: dict[str, LedgerConnection] = {}
+    for document in stored:
+        steps = known.get(document.id, {})
+        ledger = choose_ledger(organisations[document.organisation].ledger, connections)
+        plan = _plan(document, steps, ledger, document.id in with_money)
+        if plan.action in ("create", "change") and ledger is not None:
+            chosen[document.id] = ledger
+        result.planned.append(plan)
+    if dry_run:
+        _ask_ledgers(world, result, chosen)
+        return result
+    _write_plans(world, result, chosen, release=release)
+    _work_through(world, period, {c.name: c for c in connections}, result, wait=wait)
+    _finish(world, period, result)
+    return result
+
+
+def choose_ledger(name: str, connections: list[LedgerConnection]) -> LedgerConnection | None:
+    """The organisation's ledger by name; without a name the first connection is the default."""
+    if not name:
+        return connections[0] if connections else None
+    return next((connection for connection in connections if connection.name == name), None)
+
+
+def _plan(
+    document: StoredDocument, steps: dict[str, Posting], ledger: LedgerConnection | None, has_money: bool
+) -> Planned:
+    if not has_money:
+        return Planned(document, "skip", "all lines are 0.00: nothing goes to the ledger")
+    if document.held_reason and not steps:
+        return Planned(document, "reject", document.held_reason)
+    if ledger is None:
+        return Planned(document, "reject", "no ledger is connected for this organisation")
+    if _is_finished(steps, ledger.finalise):
+        return Planned(document, "skip", "it is in the ledger already, verified")
+    if any(p.state == PostingState.HELD and p.last_error_code not in _ASK_AGAIN for p in steps.values()):
+        held = next(p for p in steps.values() if p.state == PostingState.HELD)
+        return Planned(document, "reject", held.last_error)
+    return Planned(document, "change" if "create" in steps and steps["create"].remote_id else "create")
+
+
+def _is_finished(steps: dict[str, Posting], finalise: bool) -> bool:
+    wanted = ("create", "finalise") if finalise else ("create",)
+    return all(step in steps and steps[step].state == PostingState.VERIFIED for step in wanted)
+
+
+def _ask_ledgers(world: World, result: PushResult, chosen: dict[str, LedgerConnection]) -> None:
+    """What the ledger would say: is it there already, does it lack anything?"""
+    opened: dict[str, Ledger] = {}
+    for number, plan in enumerate(result.planned, start=1):
+        connection = chosen.get(plan.document.id)
+        if connection is None:
+            continue
+        world.progress("Asking the ledger", number, len(result.planned))
+        if connection.name not in opened:
+            opened[connection.name] = connection.open()
+        try:
+            result.planned[number - 1] = _asked(world, plan, opened[connection.name])
+        except LedgerError as error:
+            if error.code in ("auth_revoked", "permission", "misconfigured"):
+                raise _refused(connection, error) from error
+            result.unavailable = f"{connection.name}: {error.text}"
+            return
+
+
+def _asked(world: World, plan: Planned, ledger: Ledger) -> Planned:
+    with writing(world.engine) as connection:
+        document = ledger_invoice(world, connection, plan.document, ledger.capabilities())
+    found = [remote for remote in ledger.find(plan.document.ref) if remote.state != "cancelled"]
+    if len(found) > 1:
+        return Planned(plan.document, "reject", "the ledger has this reference more than once")
+    if found:
+        wrong = mismatch(document, found[0])
+        if wrong:
+            return Planned(plan.document, "reject", f"the ledger has this reference with other content: {wrong}")
+        return Planned(plan.document, "change", "it is in the ledger; it would be verified and, if so set, issued")
+    missing = ledger.missing_for(document)
+    return Planned(plan.document, "reject", "; ".join(missing)) if missing else plan
+
+
+def _write_plans(world: World, result: PushResult, chosen: dict[str, LedgerConnection], *, release: bool) -> None:
+    with writing(world.engine) as connection:
+        for plan in result.planned:
+            ledger = chosen.get(plan.document.id)
+            if ledger is not None:
+                postings.plan(connection, plan.document.id, "create", ledger.name, plan.document.ref)
+            for posting in postings.of_document(connection, plan.document.id).values():
+                if posting.state == PostingState.HELD and (release or posting.last_error_code in _ASK_AGAIN):
+                    postings.release(connection, posting.id)
+    world.passed("planned")
+
+
+def _work_through(
+    world: World, period: str, connections: dict[str, LedgerConnection], result: PushResult, *, wait: bool
+) -> None:
+    """Advance every due posting; sleep until the next one is due, as long as waiting brings anything."""
+    opened = {name: _once(connection) for name, connection in connections.items()}
+    gave_up: set[int] = set()
+    while True:
+        _plan_finalise(world, period, connections)
+        with reading(world.engine) as connection:
+            now = database_now(connection)
+            due = [item for item in postings.due(connection, period) if item.id not in gave_up]
+            of = len(documents.of_period(connection, period))
+        ready = [item for item in due if item.next_try_at <= now]
+        for item in ready:
+            with reading(world.engine) as connection:
+                posting = postings.one(connection, item.id)
+            assert posting is not None
+            if posting.ledger not in opened:
+                gave_up.add(item.id)
+                continue
+            world.progress(f"Pushing {period}", of - len(due), of)
+            after = advance(world, item.id, opened[posting.ledger])
+            if after is not None and after.last_error_code in ("transient", "rate_limited", "auth_expired"):
+                result.unavailable = f"{posting.ledger}: {after.last_error}"
+                if after.attempts >= 4 or not wait:
+                    gave_up.add(item.id)
+        if not due:
+            return
+        if not ready:
+            if not wait:
+                return
+            pause = _until_next(world, due, now)
+            world.progress("Waiting until the ledger has surely finished", 0, 0)
+            world.sleep(pause)
+
+
+def _until_next(world: World, due: list[postings.Due], now: datetime) -> float:
+    soonest = min(item.next_try_at for item in due)
+    return max(0.2, min(30.0, (soonest - now).total_seconds()))
+
+
+def _once(connection: LedgerConnection) -> LedgerConnection:
+    """One open ledger for a whole push: a session per document would only cost."""
+    opened: list[Ledger] = []
+
+    def open_() -> Ledger:
+        if not opened:
+            opened.append(connection.open())
+        return opened[0]
+
+    return LedgerConnection(connection.name, connection.kind, connection.finalise, open_)
+
+
+def _plan_finalise(world: World, period: str, connections: dict[str, LedgerConnection]) -> None:
+    """A verified draft is issued if its connection says so; a separate row with the same rules."""
+    with writing(world.engine) as connection:
+        for document_id, steps in postings.of_period(connection, period).items():
+            create = steps.get("create")
+            if create is None or create.state != PostingState.VERIFIED or "finalise" in steps:
+                continue
+            ledger = connections.get(create.ledger)
+            if ledger is not None and ledger.finalise:
+                postings.plan(connection, document_id, "finalise", create.ledger, create.ref)
+
+
+def _finish(world: World, period: str, result: PushResult) -> None:
+    """Count what is held, and mark the period pushed when everything of it is in the ledger, verified."""
+    connections = {connection.name: connection for connection in world.ledgers()}
+    with writing(world.engine) as connection:
+        known = postings.of_period(connection, period)
+        finished = True
+        for plan in result.planned:
+            steps = known.get(plan.document.id, {})
+            if plan.action == "reject" or any(p.state == PostingState.HELD for p in steps.values()):
+                result.held += 1
+            ledger = connections.get(steps["create"].ledger) if "create" in steps else None
+            if plan.why.startswith("all lines are 0.00"):
+                continue
+            if ledger is None or not _is_finished(steps, ledger.finalise):
+                finished = False
+        state = periods.state_of(connection, period)
+        if state == PeriodState.BALANCED and finished and result.planned:
+            periods.set_state(connection, period, PeriodState.PUSHED)
+
+
+def _refused(connection: LedgerConnection, error: LedgerError) -> Misconfigured:
+    return Misconfigured(
+        f"The ledger {connection.name} refuses us: {error.text}.",
+        code=error.code,
+        system=connection.name,
+        action="Check the connection's settings (`connector doctor`).",
+    )
+
+

@@ -1,0 +1,197 @@
+"""What the partner has decided, in the database: organisations, links, prices, rates, services, ledgers.
+
+Here rows become values and values rows; store/imports.py merges a file into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Row, Table, select
+
+from connector.domain.money import plain_text
+from connector.store import tables
+from mappings.cells import Kind
+from mappings.decided import rule_id
+from mappings.ledger_file import LedgerConnection, Reference
+from mappings.links import Organisation, TenantLink
+from mappings.pricelist import ListPrice, PriceRule, Rate, Service, Tier
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A row of a table: what identifies it there, its value, and the cells of columns we do not know."""
+
+    identity: tuple[Any, ...]
+    value: T
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Home(Generic[T]):
+    """Where values of one kind live. `columns` turns a value and its row in the file into columns."""
+
+    table: Table
+    identity: tuple[str, ...]
+    value: Callable[[Row[Any]], T]
+    columns: Callable[[T, int], dict[str, Any]]
+
+    def stored(self, connection: Connection) -> Iterator[Stored[T]]:
+        """All current rows, in the order of their identity."""
+        query = select(self.table).order_by(*(self.table.c[name] for name in self.identity))
+        if "current" in self.table.c:
+            query = query.where(self.table.c.current)
+        for row in connection.execute(query.execution_options(yield_per=2000)):
+            by_name = row._mapping
+            identity = tuple(by_name[name] for name in self.identity)
+            yield Stored(identity, self.value(row), dict(row.notes) if "notes" in self.table.c else {})
+
+    def load(self, connection: Connection) -> list[T]:
+        return [row.value for row in self.stored(connection)]
+
+
+def organisations(connection: Connection) -> dict[str, Organisation]:
+    """All organisations by code."""
+    return {found.code: found for found in ORGANISATIONS.load(connection)}
+
+
+def tenant_links(connection: Connection) -> list[TenantLink]:
+    return LINKS.load(connection)
+
+
+def price_rules(connection: Connection) -> list[PriceRule]:
+    """The current version of every rule that was not removed."""
+    return PRICES.load(connection)
+
+
+def list_prices(connection: Connection) -> list[ListPrice]:
+    return LIST_PRICES.load(connection)
+
+
+def rates(connection: Connection) -> dict[tuple[str, str], list[Rate]]:
+    """Rates by (from, to), oldest first."""
+    found: dict[tuple[str, str], list[Rate]] = {}
+    for rate in RATES.load(connection):
+        found.setdefault((rate.from_, rate.to), []).append(rate)
+    return found
+
+
+def services(connection: Connection) -> list[Service]:
+    return SERVICES.load(connection)
+
+
+def ledgers(connection: Connection) -> list[LedgerConnection]:
+    """The ledgers in their order; secrets are still references."""
+    return sorted(LEDGERS.load(connection), key=lambda ledger: (ledger.position, ledger.name))
+
+
+def codes_in_use(connection: Connection) -> dict[str, str]:
+    """Organisations that cannot go, with what needs them."""
+    users = {
+        "tenant links": tables.tenant_links.c.organisation,
+        "services": tables.services.c.organisation,
+        "documents": tables.documents.c.organisation,
+    }
+    rules = select(tables.price_rules.c.organisation).where(tables.price_rules.c.current).distinct()
+    used = dict.fromkeys(connection.scalars(rules), "prices")
+    for name, column in users.items():
+        used |= dict.fromkeys(connection.scalars(select(column).distinct()), name)
+    return used
+
+
+_ORGANISATION = (
+    "code",
+    "name",
+    "country",
+    "currency",
+    "group",
+    "ledger",
+    "ledger_customer",
+    "email",
+    "purchase_order",
+)
+_LINK = ("tenant_id", "organisation", "valid_from", "valid_to")
+_PRICE = (
+    "version", "organisation", "product_id", "sku_id", "term", "billing", "subscription_id", "kind", "value",
+    "currency", "valid_from", "valid_to", "offer", "note", "import_no", "row_no",
+)  # fmt: skip
+_LIST_PRICE = ("product_id", "sku_id", "term", "billing", "currency", "price", "valid_from", "valid_to")
+_SERVICE = (
+    "organisation", "code", "name", "kind", "price", "currency", "quantity", "billing", "proration",
+    "valid_from", "valid_to",
+)  # fmt: skip
+
+
+def _named(row: Row[Any], names: tuple[str, ...]) -> dict[str, Any]:
+    by_name = row._mapping
+    return {name: by_name[name] for name in names}
+
+
+def _attributes(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
+def _price(row: Row[Any]) -> PriceRule:
+    tiers = tuple(Tier(Decimal(quantity), Decimal(price)) for quantity, price in row.tiers)
+    return PriceRule(id=row.rule_id, tiers=tiers, **_named(row, _PRICE))
+
+
+def _price_columns(rule: PriceRule, row_no: int) -> dict[str, Any]:
+    """Without version, import and flag: those are given when it is written (store/imports.py)."""
+    tiers = [[plain_text(tier.quantity), plain_text(tier.price)] for tier in rule.tiers]
+    return _attributes(rule, _PRICE) | {
+        "rule_id": rule_id(rule),
+        "tiers": tiers,
+        "row_no": row_no,
+        "current": True,
+    }
+
+
+def _ledger(row: Row[Any]) -> LedgerConnection:
+    settings = {
+        name: setting if isinstance(setting, str) else Reference(*next(iter(setting.items())))
+        for name, setting in row.settings.items()
+    }
+    return LedgerConnection(row.name, row.kind, settings, row.position)
+
+
+def _ledger_columns(ledger: LedgerConnection, row_no: int) -> dict[str, Any]:
+    settings = {
+        name: {setting.source: setting.name} if isinstance(setting, Reference) else setting
+        for name, setting in ledger.settings.items()
+    }
+    return {"name": ledger.name, "kind": ledger.kind, "settings": settings, "position": ledger.position}
+
+
+ORGANISATIONS = Home(
+    tables.organisations, ("code",), lambda row: Organisation(**_named(row, _ORGANISATION)),
+    lambda value, _: _attributes(value, _ORGANISATION),
+)  # fmt: skip
+LINKS = Home(
+    tables.tenant_links, ("id",), lambda row: TenantLink(**_named(row, _LINK)),
+    lambda value, _: _attributes(value, _LINK),
+)  # fmt: skip
+PRICES = Home(tables.price_rules, ("rule_id", "version"), _price, _price_columns)
+LIST_PRICES = Home(
+    tables.list_prices, ("id",), lambda row: ListPrice(**_named(row, _LIST_PRICE)),
+    lambda value, _: _attributes(value, _LIST_PRICE),
+)  # fmt: skip
+RATES = Home(
+    tables.rates, ("day", "from", "to"),
+    lambda row: Rate(row.day, row._mapping["from"], row.to, row.rate),
+    lambda value, _: {"day": value.day, "from": value.from_, "to": value.to, "rate": value.rate},
+)  # fmt: skip
+SERVICES = Home(
+    tables.services, ("id",), lambda row: Service(**_named(row, _SERVICE)),
+    lambda value, _: _attributes(value, _SERVICE),
+)  # fmt: skip
+LEDGERS = Home(tables.ledgers, ("name",), _ledger, _ledger_columns)
+HOMES: dict[Kind, Home[Any]] = {
+    "organisations": ORGANISATIONS, "links": LINKS, "prices": PRICES, "list-prices": LIST_PRICES,
+    "services": SERVICES, "rates": RATES, "ledgers": LEDGERS,
+}  # fmt: skip
