@@ -72,9 +72,7 @@ class _Plan:
 
 
 def _plan(source: random.Random) -> _Plan:
-    products = tuple(
-        (f"DZH318Z0{source.getrandbits(20):05X}", f"{source.getrandbits(16):04X}") for _ in range(12)
-    )
+    products = tuple((f"DZH318Z0{source.getrandbits(20):05X}", f"{source.getrandbits(16):04X}") for _ in range(12))
     return _Plan(_guid(source), _guid(source), _guid(source), products)
 
 
@@ -91,12 +89,8 @@ def _line(source: random.Random, plan: _Plan, month: Month) -> bytes:
         f"/providers/Microsoft.Compute/virtualMachines/{machine}"
     )
     day = f"2026-10-{source.randrange(1, 32):02d}T00:00:00Z"
-    info = json.dumps(
-        {"ServiceType": "Standard_D2_v3", "VMName": _guid(source), "ImageType": "Canonical" * 8}
-    )
-    tags = json.dumps(
-        {"costcenter": f"CC-{source.randrange(30)}", "run": _guid(source), "owner": "team-" * 9}
-    )
+    info = json.dumps({"ServiceType": "Standard_D2_v3", "VMName": _guid(source), "ImageType": "Canonical" * 8})
+    tags = json.dumps({"costcenter": f"CC-{source.randrange(30)}", "run": _guid(source), "owner": "team-" * 9})
     fields: dict[str, object] = {
         "PartnerId": "0e195b37-4574-4539-bc42-0e539b9684c0",
         "PartnerName": "Contoso Partner",

@@ -53,7 +53,12 @@ class Refused(ConnectorError):
     exit_status = 1
 
     def __init__(
-        self, sentence: str, *, field_errors: dict[str, str] | None = None, status: int | None = None, **more: str
+        self,
+        sentence: str,
+        *,
+        field_errors: dict[str, str] | None = None,
+        status: int | None = None,
+        **more: str,
     ) -> None:
         super().__init__(sentence, **more)
         self.field_errors = field_errors or {}

@@ -108,7 +108,8 @@ class _Reader:
         if self.mistakes:
             raise Misconfigured(
                 f"{len(self.mistakes)} setting{'s are' if len(self.mistakes) > 1 else ' is'} wrong: "
-                + "; ".join(self.mistakes) + ".",
+                + "; ".join(self.mistakes)
+                + ".",
                 code="settings",
                 action="Correct the environment and start again.",
             )

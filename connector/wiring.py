@@ -23,8 +23,8 @@ from connector.flows.world import Connection, Progress, World, silent
 from connector.outside.certificates import (
     CannotDecide,
     CertificateCache,
-    NotProved,
     NoticeTrust,
+    NotProved,
     fetch_over,
     verify_notice,
 )
@@ -88,28 +88,22 @@ def build_world(settings: Settings, *, progress: Progress = silent) -> World:
         today=lambda: datetime.now(UTC).date(),
         sleep=time.sleep,
         progress=progress,
-        passed=_crash_point(os.environ),
     )
-
-
-def _crash_point(environ: Mapping[str, str]) -> Callable[[str], None]:
-    """For the crash tests: CRASH_AFTER names a step after which this process dies like under kill -9."""
-    wanted = environ.get("CRASH_AFTER", "")
-
-    def passed(step: str) -> None:
-        if wanted and step == wanted:
-            os._exit(137)
-
-    return passed
 
 
 def microsoft_account(settings: Settings) -> MicrosoftAccount:
     """The partner's account and where its services are."""
     given = settings.microsoft
     return MicrosoftAccount(
-        tenant_id=given.tenant_id, client_id=given.client_id, client_secret=given.client_secret,
-        refresh_token=given.refresh_token, cloud=cloud_named(given.cloud), login_url=given.login_url,
-        partner_center_url=given.partner_center_url, graph_url=given.graph_url, pricing_url=given.pricing_url,
+        tenant_id=given.tenant_id,
+        client_id=given.client_id,
+        client_secret=given.client_secret,
+        refresh_token=given.refresh_token,
+        cloud=cloud_named(given.cloud),
+        login_url=given.login_url,
+        partner_center_url=given.partner_center_url,
+        graph_url=given.graph_url,
+        pricing_url=given.pricing_url,
     )
 
 
@@ -242,5 +236,3 @@ def _usage_folders(world: World, sets: list[str], key: UsageKey) -> list[tuple[P
             if group is not None:
                 found.append((Path(group.folder), mine, group.rows))
     return found
-
-

@@ -84,9 +84,7 @@ class Cells:
         elif "\0" in value:
             self.refuse(column, f"{column} holds a NUL character, which no system accepts")
         elif self.from_number_cell(column) and len(value.lstrip("-0.").replace(".", "")) > _EXACT_DIGITS:
-            self.refuse(
-                column, f"the spreadsheet kept only {_EXACT_DIGITS} digits; format the column as text"
-            )
+            self.refuse(column, f"the spreadsheet kept only {_EXACT_DIGITS} digits; format the column as text")
         return value
 
     def anything(self, column: str, *, limit: int = TEXT_LIMIT) -> str:
@@ -98,9 +96,7 @@ class Cells:
         """One of Microsoft's ids. As a number in a spreadsheet `0001` has become 1 and would never match."""
         value = self.text(column, needed=needed, limit=100)
         if value and self.from_number_cell(column):
-            self.refuse(
-                column, "the spreadsheet took this id for a number; enter it anew in a column of text"
-            )
+            self.refuse(column, "the spreadsheet took this id for a number; enter it anew in a column of text")
         return "" if value in ANY else value
 
     def number(self, column: str, *, needed: bool = True) -> Decimal | None:

@@ -135,9 +135,7 @@ def _header(row: SheetRow, format_: _Format) -> tuple[Header, list[RowError]]:
         (known if column else extra)[name] = position
     missing = [column for column in format_.required if column not in known]
     errors += [
-        RowError(
-            row.no, column, f"the column {column} is missing; the columns are {', '.join(format_.columns)}"
-        )
+        RowError(row.no, column, f"the column {column} is missing; the columns are {', '.join(format_.columns)}")
         for column in missing
     ]
     if not errors and format_ is _PRICE_SHEET and price_sheet.list_price_column(known) is None:
@@ -387,9 +385,7 @@ _FORMATS: dict[Kind, _Format] = {
         _service,
         "organisation, code and valid_from",
     ),
-    "rates": _Format(
-        ("date", "from", "to", "rate"), ("date", "from", "to", "rate"), _rate, "date, from and to"
-    ),
+    "rates": _Format(("date", "from", "to", "rate"), ("date", "from", "to", "rate"), _rate, "date, from and to"),
 }
 
 

@@ -114,19 +114,13 @@ def read_ledgers(content: bytes) -> tuple[list[Row[LedgerConnection]], list[RowE
     entries = document.get("ledger", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         return [], [RowError(1, "ledger", "a ledger begins with a line [[ledger]]")], 0
-    errors = [
-        RowError(1, name, "only [[ledger]] tables belong in this file")
-        for name in document
-        if name != "ledger"
-    ]
+    errors = [RowError(1, name, "only [[ledger]] tables belong in this file") for name in document if name != "ledger"]
     lines = [number for number, line in enumerate(text.splitlines(), start=1) if _ENTRY.match(line)]
     rows: list[Row[LedgerConnection]] = []
     for position, entry in enumerate(entries):
         number = lines[position] if len(lines) == len(entries) else position + 1
         mistakes = [
-            RowError(
-                number, str(name), "only name and kind stand here; the rest belongs under [ledger.settings]"
-            )
+            RowError(number, str(name), "only name and kind stand here; the rest belongs under [ledger.settings]")
             for name in entry
             if name not in ("name", "kind", "settings")
         ]

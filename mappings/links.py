@@ -45,7 +45,8 @@ def by_tenant(links: Iterable[TenantLink]) -> dict[str, list[TenantLink]]:
 def resolve(tenant_id: str, day: date | None, links: Mapping[str, list[TenantLink]]) -> str | None:
     """The organisation of a tenant on a day, or None. Overlapping links are refused at import.
 
-    >>> links = by_tenant([TenantLink("t", "C-1", None, date(2026, 9, 30)), TenantLink("t", "C-2", date(2026, 10, 1), None)])
+    >>> moved = [TenantLink("t", "C-1", None, date(2026, 9, 30)), TenantLink("t", "C-2", date(2026, 10, 1), None)]
+    >>> links = by_tenant(moved)
     >>> resolve("t", date(2026, 10, 1), links)
     'C-2'
     """

@@ -66,9 +66,7 @@ class PricedLine:
     note: str = ""
 
 
-def price_line(
-    line: ReconciliationLine, facts: SubscriptionFacts, book: Book, invoice_date: date
-) -> PricedLine:
+def price_line(line: ReconciliationLine, facts: SubscriptionFacts, book: Book, invoice_date: date) -> PricedLine:
     """Price one line by interfaces.md section 5; `invoice_date` is the vendor invoice's (for exchange rates)."""
     span = charged(line, facts)
     code = resolve(line.tenant_id, span.day, book.links)
@@ -89,7 +87,10 @@ def price_line(
         currency=currency,
     )
     decision = book.prices.decide(wanted)
-    notes = [*_about_kind(line, organisation.code), *_about_passed_over(line, organisation.code, decision.lost)]
+    notes = [
+        *_about_kind(line, organisation.code),
+        *_about_passed_over(line, organisation.code, decision.lost),
+    ]
     rule = decision.winner
     free = line.subtotal == 0 and not line.effective_unit_price
     if rule is None and not free:
@@ -97,16 +98,34 @@ def price_line(
     if free and (rule is None or discover()[rule.kind].charges):
         notes.append(_free(line, organisation.code))
         return PricedLine(
-            line, "invoiced", organisation.code, currency, to_currency(Fraction(0), currency), Fraction(0), None,
-            span, decision, Step("multiply", (Fraction(0),), Fraction(0), "free of charge at Microsoft"),
+            line,
+            "invoiced",
+            organisation.code,
+            currency,
+            to_currency(Fraction(0), currency),
+            Fraction(0),
+            None,
+            span,
+            decision,
+            Step("multiply", (Fraction(0),), Fraction(0), "free of charge at Microsoft"),
             findings=tuple(notes),
         )
     assert rule is not None
     info = discover()[rule.kind]
     if not info.charges:
         return PricedLine(
-            line, "not_charged", organisation.code, currency, to_currency(Fraction(0), currency), Fraction(0), None,
-            span, decision, None, findings=tuple(notes), note=rule.note,
+            line,
+            "not_charged",
+            organisation.code,
+            currency,
+            to_currency(Fraction(0), currency),
+            Fraction(0),
+            None,
+            span,
+            decision,
+            None,
+            findings=tuple(notes),
+            note=rule.note,
         )
     rate: Rate | None = None
     if not info.by_quantity and currency != line.currency:
@@ -121,23 +140,43 @@ def price_line(
 
 
 def _invoiced(
-    line: ReconciliationLine, span: Charged, organisation: str, currency: str, decision: PriceDecision,
-    priced: Priced, rate: Rate | None, notes: list[Finding],
+    line: ReconciliationLine,
+    span: Charged,
+    organisation: str,
+    currency: str,
+    decision: PriceDecision,
+    priced: Priced,
+    rate: Rate | None,
+    notes: list[Finding],
 ) -> PricedLine:
     amount = to_currency(priced.exact, currency)
     if currency == line.currency and 0 < amount < line.subtotal:
         notes.append(
             Finding(
-                "price_below_cost", "warning",
+                "price_below_cost",
+                "warning",
                 f"{line.product_name or line.product_id} is sold below cost",
                 "Look at the price rule; nothing is held.",
-                line.subtotal - amount, line.currency, organisation, line.id,
+                line.subtotal - amount,
+                line.currency,
+                organisation,
+                line.id,
                 f"{organisation}/{line.product_id}/{line.sku_id}",
             )
         )
     return PricedLine(
-        line, "invoiced", organisation, currency, amount, priced.exact, priced.unit_price, span, decision,
-        Step(priced.op, priced.operands, priced.exact, priced.text), rate, tuple(notes),
+        line,
+        "invoiced",
+        organisation,
+        currency,
+        amount,
+        priced.exact,
+        priced.unit_price,
+        span,
+        decision,
+        Step(priced.op, priced.operands, priced.exact, priced.text),
+        rate,
+        tuple(notes),
     )
 
 
@@ -156,59 +195,98 @@ def _situation(
 
 
 def _unmatched(
-    line: ReconciliationLine, span: Charged, organisation: str, currency: str, decision: PriceDecision | None,
+    line: ReconciliationLine,
+    span: Charged,
+    organisation: str,
+    currency: str,
+    decision: PriceDecision | None,
     *findings: Finding,
 ) -> PricedLine:
     return PricedLine(
-        line, "unmatched", organisation, currency, Decimal(0), Fraction(0), None, span, decision, None,
+        line,
+        "unmatched",
+        organisation,
+        currency,
+        Decimal(0),
+        Fraction(0),
+        None,
+        span,
+        decision,
+        None,
         findings=findings,
     )
 
 
 def _unlinked(line: ReconciliationLine) -> Finding:
     return Finding(
-        "tenant_unlinked", "error",
+        "tenant_unlinked",
+        "error",
         f"The tenant {line.tenant_id} ({line.customer_name or line.customer_domain or 'no name given'}) belongs to no "
         "organisation on the day of the charge",
         "Link it: add a row to a links file and run `connector import links FILE`, then run the month again.",
-        line.subtotal, line.currency, "", line.tenant_id, line.tenant_id,
+        line.subtotal,
+        line.currency,
+        "",
+        line.tenant_id,
+        line.tenant_id,
     )
 
 
 def _no_price(line: ReconciliationLine, organisation: Organisation) -> Finding:
     product = f"{line.product_id}{':' + line.sku_id if line.sku_id else ''}"
     return Finding(
-        "price_missing", "error",
+        "price_missing",
+        "error",
         f"No price rule fits {line.product_name or product} ({product}) for {organisation.name or organisation.code}",
         "Add a price (`connector import prices FILE`) for this product, this organisation or everything, then run "
         "the month again.",
-        line.subtotal, line.currency, organisation.code, line.id, f"{organisation.code}/{product}",
+        line.subtotal,
+        line.currency,
+        organisation.code,
+        line.id,
+        f"{organisation.code}/{product}",
     )
 
 
 def _no_list_price(line: ReconciliationLine, wanted: Wanted) -> Finding:
     return Finding(
-        "list_price_missing", "error",
+        "list_price_missing",
+        "error",
         f"No list price is known for {line.product_name or line.product_id} in {wanted.currency} on {wanted.day}",
         "Import the price sheet of that month (`connector import list-prices FILE`), then run the month again.",
-        line.subtotal, line.currency, wanted.organisation, line.id, f"{line.product_id}/{line.sku_id}/{wanted.day}",
+        line.subtotal,
+        line.currency,
+        wanted.organisation,
+        line.id,
+        f"{line.product_id}/{line.sku_id}/{wanted.day}",
     )
 
 
 def _no_rate(line: ReconciliationLine, organisation: str, currency: str, day: date) -> Finding:
     return Finding(
-        "rate_missing", "error",
+        "rate_missing",
+        "error",
         f"No exchange rate from {line.currency} to {currency} is dated on or before {day}",
         "Import one (`connector import rates FILE`), then run the month again.",
-        line.subtotal, line.currency, organisation, line.id, f"{line.currency}/{currency}",
+        line.subtotal,
+        line.currency,
+        organisation,
+        line.id,
+        f"{line.currency}/{currency}",
     )
 
 
 def _free(line: ReconciliationLine, organisation: str) -> Finding:
     return Finding(
-        "free_line", "info",
-        f"{line.product_name or line.product_id} is free of charge at Microsoft (a trial, perhaps)", "",
-        Decimal(0), line.currency, organisation, line.id, f"{organisation}/{line.product_id}/{line.sku_id}",
+        "free_line",
+        "info",
+        f"{line.product_name or line.product_id} is free of charge at Microsoft (a trial, perhaps)",
+        "",
+        Decimal(0),
+        line.currency,
+        organisation,
+        line.id,
+        f"{organisation}/{line.product_id}/{line.sku_id}",
     )
 
 
@@ -217,10 +295,15 @@ def _about_kind(line: ReconciliationLine, organisation: str) -> list[Finding]:
         return []
     return [
         Finding(
-            "charge_type_unknown", "warning",
+            "charge_type_unknown",
+            "warning",
             f"Microsoft's charge type {line.charge_type!r} is not known; the line is taken by its amount",
             "Check the line's sentence on the customer's page.",
-            line.subtotal, line.currency, organisation, line.id, line.charge_type.casefold(),
+            line.subtotal,
+            line.currency,
+            organisation,
+            line.id,
+            line.charge_type.casefold(),
         )
     ]
 
@@ -229,9 +312,15 @@ def _about_passed_over(line: ReconciliationLine, organisation: str, lost: tuple[
     """A rule that would have won but for its currency is probably a mistake in the price list."""
     return [
         Finding(
-            "rule_passed_over", "info",
-            f"A price rule for {line.product_name or line.product_id} was passed over: it {loser.reason}", "",
-            line.subtotal, line.currency, organisation, line.id, f"{organisation}/{rule_name(loser.rule)}",
+            "rule_passed_over",
+            "info",
+            f"A price rule for {line.product_name or line.product_id} was passed over: it {loser.reason}",
+            "",
+            line.subtotal,
+            line.currency,
+            organisation,
+            line.id,
+            f"{organisation}/{rule_name(loser.rule)}",
         )
         for loser in lost
         if loser.passed_over and loser.rule.currency and loser.reason.startswith("is in ")

@@ -172,4 +172,8 @@ class PriceSheet:
             and price.currency == wanted.currency
             and valid_on(price.valid_from, price.valid_to, wanted.day)
         ]
-        return max(fitting, key=lambda price: (bool(price.term), bool(price.billing), price.valid_from or date.min), default=None)
+        return max(
+            fitting,
+            key=lambda price: (bool(price.term), bool(price.billing), price.valid_from or date.min),
+            default=None,
+        )

@@ -154,9 +154,7 @@ def _add_error_pages(app: Flask) -> None:
         shown = error if (error.code or 500) >= 400 else NotFound()
         status = shown.code or 500
         title, text = _WORDS.get(status, _UNEXPECTED)
-        response = Response(
-            render_template("error.html", title=title, text=text), status, mimetype="text/html"
-        )
+        response = Response(render_template("error.html", title=title, text=text), status, mimetype="text/html")
         for name, value in shown.get_headers():
             if name in ("Allow", "Retry-After"):
                 response.headers[name] = value

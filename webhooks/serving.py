@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from connector.jobs.queue import Bell, use_key
+from connector.logs import set_up
 from connector.settings import read_settings
 from connector.store import work
 from connector.store.database import reading, writing
@@ -16,6 +17,7 @@ from webhooks.notices import Verdict
 # The clock ticks every minute; three silent ones mean that it is gone.
 _CLOCK_SECONDS = 180
 
+set_up("web")
 _settings = read_settings()
 use_key(_settings.secret_key)
 _world = build_world(_settings)

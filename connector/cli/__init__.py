@@ -31,8 +31,21 @@ def cli() -> None:
 
 
 for command in (
-    importing.import_, month.sync, month.month, month.push, month.explain, trust.verify, trust.links, trust.audit,
-    doctor.doctor, running.up, running.serve, running.worker, running.clock, running.migrate, demo.demo,
+    importing.import_,
+    month.sync,
+    month.month,
+    month.push,
+    month.explain,
+    trust.verify,
+    trust.links,
+    trust.audit,
+    doctor.doctor,
+    running.up,
+    running.serve,
+    running.worker,
+    running.clock,
+    running.migrate,
+    demo.demo,
 ):
     cli.add_command(command)
 

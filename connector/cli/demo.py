@@ -25,6 +25,7 @@ from connector.cli.running import embedded_redis, processes, wait_for_end
 from connector.errors import Misconfigured, Transient
 
 _PERIOD = "2026-10"
+_SEED = 7
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PATIENCE = 150.0
 
@@ -65,6 +66,7 @@ class Stage:
     microsoft: dict[str, Any]
     tryton: dict[str, Any]
     public_url: str
+    customers: int
     running: list[subprocess.Popen[bytes]]
 
 
@@ -76,9 +78,11 @@ def _start(stack: ExitStack, folder: Path, customers: int) -> Stage:
     )
     microsoft = stack.enter_context(
         _service(
-            "tests.standins.microsoft", folder / "microsoft",
-            ["--seed", "7", "--customers", str(customers), "--period", _PERIOD, "--with-parent"],
-            "Microsoft's stand-ins", patience=60.0,
+            "tests.standins.microsoft",
+            folder / "microsoft",
+            ["--empty", "--with-parent"],
+            "Microsoft's stand-ins",
+            patience=60.0,
         )
     )
     port = _free_port()
@@ -99,22 +103,29 @@ def _start(stack: ExitStack, folder: Path, customers: int) -> Stage:
     redis_url = stack.enter_context(embedded_redis(data, ""))
     environment["REDIS_URL"] = redis_url
     prose.print(
-        "Starting web, workers and clock …" if redis_url else "Starting web and clock (no Redis here: the clock works) …"
+        "Starting web, workers and clock …"
+        if redis_url
+        else "Starting web and clock (no Redis here: the clock works) …"
     )
-    running = stack.enter_context(processes(environment, with_workers=bool(redis_url)))
+    running = stack.enter_context(processes(environment, with_workers=bool(redis_url), log=folder / "log.txt"))
     _wait_for_web(public_url, running)
-    return Stage(folder, environment, microsoft, ledger, public_url, running)
+    return Stage(folder, environment, microsoft, ledger, public_url, customers, running)
 
 
 @contextmanager
-def _service(module: str, folder: Path, arguments: list[str], name: str, *, patience: float) -> Iterator[dict[str, Any]]:
+def _service(
+    module: str, folder: Path, arguments: list[str], name: str, *, patience: float
+) -> Iterator[dict[str, Any]]:
     """A stand-in as a process of its own; its facts once it is ready."""
     folder.mkdir(parents=True)
     log = folder / "log.txt"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "--dir", str(folder), *arguments], cwd=_CHECKOUT, stdout=output,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            [sys.executable, "-m", module, "--dir", str(folder), *arguments],
+            cwd=_CHECKOUT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             facts = folder / "facts.json"
@@ -133,23 +144,39 @@ def _service(module: str, folder: Path, arguments: list[str], name: str, *, pati
 
 
 def _import(
-    folder: Path, environment: dict[str, str], microsoft: dict[str, Any], ledger: dict[str, Any], customers: int
+    folder: Path,
+    environment: dict[str, str],
+    microsoft: dict[str, Any],
+    ledger: dict[str, Any],
+    customers: int,
 ) -> None:
     """The partner's decisions, by the same commands a partner uses."""
     files = folder / "files"
     generator = [
-        "tests.standins.microsoft.generator", "--files", str(files), "--seed", "7", "--customers", str(customers),
-        "--period", _PERIOD, "--ledger", "tryton",
+        "tests.standins.microsoft.generator",
+        "--files",
+        str(files),
+        "--seed",
+        str(_SEED),
+        "--customers",
+        str(customers),
+        "--period",
+        _PERIOD,
+        "--ledger",
+        "tryton",
     ]
     subprocess.run([sys.executable, "-m", *generator], cwd=_CHECKOUT, check=True, stdout=subprocess.DEVNULL)
     (files / "ledgers.toml").write_text(
-        "[[ledger]]\nname = \"tryton\"\nkind = \"tryton\"\n[ledger.settings]\n"
-        f"url = \"{ledger['url']}\"\ndatabase = \"{ledger['database']}\"\nuser = \"{ledger['user']}\"\n"
-        "password = {env=\"DEMO_TRYTON_PASSWORD\"}\ncustomer_policy = \"create\"\nfinalise = \"yes\"\n"
+        '[[ledger]]\nname = "tryton"\nkind = "tryton"\n[ledger.settings]\n'
+        f'url = "{ledger["url"]}"\ndatabase = "{ledger["database"]}"\nuser = "{ledger["user"]}"\n'
+        'password = {env="DEMO_TRYTON_PASSWORD"}\ncustomer_policy = "create"\nfinalise = "yes"\n'
     )
     for kind, name in (
-        ("ledgers", "ledgers.toml"), ("organisations", "organisations.csv"), ("links", "links.csv"),
-        ("prices", "prices.csv"), ("rates", "rates.csv"),
+        ("ledgers", "ledgers.toml"),
+        ("organisations", "organisations.csv"),
+        ("links", "links.csv"),
+        ("prices", "prices.csv"),
+        ("rates", "rates.csv"),
     ):
         if (files / name).exists():
             _connector(environment, "import", kind, str(files / name))
@@ -157,7 +184,11 @@ def _import(
 
 def _connector(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "connector.cli", *arguments], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "connector.cli", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode not in (0, 1):
         raise Transient(f"`connector {' '.join(arguments)}` failed: {done.stderr.strip()[-600:]}")
@@ -166,17 +197,11 @@ def _connector(environment: dict[str, str], *arguments: str) -> str:
 
 def _play(stage: Stage) -> dict[str, Any]:
     """Microsoft sends its notice; from there on nobody presses anything."""
-    invoice = next(i for i in stage.microsoft["invoices"] if i.startswith("G"))
+    _control(stage, "/month", {"generate": {"seed": _SEED, "customers": stage.customers, "period": _PERIOD}})
+    invoice = next(one["id"] for one in _control(stage, "/invoices") if one["id"].startswith("G"))
     prose.print(f"Microsoft sends its signed notice: invoice {escape(invoice)} is ready.")
-    answer = requests.post(
-        f"{stage.microsoft['control_url']}/notices",
-        json={
-            "event": "invoice-ready", "invoice": invoice, "copies": 2,
-            "target": f"{stage.public_url}/webhooks/partner-center",
-        },
-        timeout=30,
-    )
-    answer.raise_for_status()
+    target = f"{stage.public_url}/webhooks/partner-center"
+    _control(stage, "/notices", {"event": "invoice-ready", "invoice": invoice, "copies": 2, "target": target})
     until = time.monotonic() + _PATIENCE
     shown = ""
     while True:
@@ -191,6 +216,15 @@ def _play(stage: Stage) -> dict[str, Any]:
         time.sleep(1.0)
 
 
+def _control(stage: Stage, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask the stand-in's control channel: a GET without a body, a POST with one."""
+    answer = requests.request(
+        "GET" if body is None else "POST", f"{stage.microsoft['control_url']}{path}", json=body, timeout=60
+    )
+    answer.raise_for_status()
+    return answer.json()
+
+
 def _tell(stage: Stage, view: dict[str, Any]) -> bool:
     """What happened, in a clerk's words, and what to open."""
     documents = view["documents"]
@@ -199,16 +233,19 @@ def _tell(stage: Stage, view: dict[str, Any]) -> bool:
     prose.print(f"\n[bold]October 2026[/bold]: {styled(view['state'])}")
     for balance in view["balance"]:
         prose.print(
-            f"  Microsoft's invoice {balance['vendor_total']} {balance['currency']} = invoiced {balance['invoiced_cost']}"
-            f" + unmatched {balance['unmatched']} + not charged {balance['not_charged']}"
-            f" + difference {balance['difference']}"
+            f"  Microsoft's invoice {balance['vendor_total']} {balance['currency']}"
+            f" = invoiced {balance['invoiced_cost']} + unmatched {balance['unmatched']}"
+            f" + not charged {balance['not_charged']} + difference {balance['difference']}"
         )
     rows = table("customer", "net", "", "number in Tryton", "")
     for document in documents:
         posting = document["posting"]
         rows.add_row(
-            escape(document["organisation_name"])[:44], document["net_total"], document["currency"],
-            posting["number"] or "", styled(posting["state"]),
+            escape(document["organisation_name"])[:44],
+            document["net_total"],
+            document["currency"],
+            posting["number"] or "",
+            styled(posting["state"]),
         )
     prose.print(rows)
     show_findings([f for f in view["findings"] if f["severity"] != "info"])
@@ -251,5 +288,3 @@ def _wait_for_web(url: str, running: list[subprocess.Popen[bytes]]) -> None:
         if any(process.poll() is not None for process in running):
             break
     raise Transient("The web process did not start.")
-
-

@@ -45,7 +45,12 @@ def doctor(as_json: bool) -> None:
         fail(error)
     found = list(_all_checks(settings, world))
     if as_json:
-        emit({"ok": not any(item.state == "error" for item in found), "checks": [_view(item) for item in found]})
+        emit(
+            {
+                "ok": not any(item.state == "error" for item in found),
+                "checks": [_view(item) for item in found],
+            }
+        )
     else:
         rows = table("", "what", "")
         for item in found:
@@ -83,14 +88,18 @@ def _keys(settings: Settings) -> Iterator[Checked]:
     kept = settings.data_dir / "secret_key"
     if kept.exists() and kept.read_text().strip() == settings.secret_key:
         yield Checked(
-            "keys", "warning", f"SECRET_KEY and ENCRYPTION_KEY may come from {settings.data_dir.name}/, made by us",
+            "keys",
+            "warning",
+            f"SECRET_KEY and ENCRYPTION_KEY may come from {settings.data_dir.name}/, made by us",
             "Keep a copy: without them links stop working and stored secrets cannot be read.",
         )
     else:
         yield Checked("keys", "verified", f"Key id {link_keys(settings.secret_key)[0][0]}")
     if settings.public_url.startswith("http://127.0.0.1"):
         yield Checked(
-            "public address", "warning", f"Links begin with {settings.public_url}: only this machine can open them",
+            "public address",
+            "warning",
+            f"Links begin with {settings.public_url}: only this machine can open them",
             "Set PUBLIC_URL to the https address customers reach.",
         )
 
@@ -105,7 +114,9 @@ def _tried(name: str, what: Callable[[], str]) -> Checked:
     except LedgerError as error:
         silent = error.code in ("transient", "outcome_unknown", "rate_limited")
         return Checked(
-            name, "error", f"{'No answer' if silent else 'Refused'}: {error.text}",
+            name,
+            "error",
+            f"{'No answer' if silent else 'Refused'}: {error.text}",
             "Check that it runs and can be reached." if silent else "Check the connection's settings.",
         )
 
@@ -113,7 +124,9 @@ def _tried(name: str, what: Callable[[], str]) -> Checked:
 def _microsoft(settings: Settings, world: World) -> Iterator[Checked]:
     if not settings.microsoft.tenant_id:
         yield Checked(
-            "Microsoft", "error", "MICROSOFT_TENANT_ID is not set",
+            "Microsoft",
+            "error",
+            "MICROSOFT_TENANT_ID is not set",
             "Set MICROSOFT_TENANT_ID, MICROSOFT_CLIENT_ID and MICROSOFT_CLIENT_SECRET (README, “Connect a partner "
             "account”).",
         )
@@ -147,7 +160,10 @@ def _redis(settings: Settings, world: World) -> Iterator[Checked]:
         return
     if not Bell(settings.redis_url).works():
         yield Checked(
-            "Redis", "warning", "No answer: the clock does the work meanwhile", "Start Redis, or correct REDIS_URL."
+            "Redis",
+            "warning",
+            "No answer: the clock does the work meanwhile",
+            "Start Redis, or correct REDIS_URL.",
         )
         return
 
@@ -164,7 +180,9 @@ def _clock(world: World) -> Iterator[Checked]:
         held = [item for item in work.all_work(connection) if item.state == "held"]
     if age is None or age.total_seconds() > _CLOCK_SECONDS:
         yield Checked(
-            "clock", "warning", "The clock does not run: nothing happens by itself",
+            "clock",
+            "warning",
+            "The clock does not run: nothing happens by itself",
             "Start `connector up` or `connector clock`; `connector sync` works without it.",
         )
     else:
@@ -181,7 +199,9 @@ def _ledgers(world: World) -> Iterator[Checked]:
         return
     if not connections:
         yield Checked(
-            "ledgers", "warning", "No ledger is connected: nothing can be pushed",
+            "ledgers",
+            "warning",
+            "No ledger is connected: nothing can be pushed",
             "Write a ledgers file (docs/ledgers/) and run `connector import ledgers FILE`.",
         )
     for connection in connections:
@@ -193,7 +213,10 @@ def _ledgers(world: World) -> Iterator[Checked]:
             continue
         for item in items:
             yield Checked(
-                f"{name}: {item.name}", "verified" if item.ok else "error", item.text, "" if item.ok else item.action
+                f"{name}: {item.name}",
+                "verified" if item.ok else "error",
+                item.text,
+                "" if item.ok else item.action,
             )
 
 
@@ -204,15 +227,21 @@ def _decided(world: World) -> Iterator[Checked]:
         rules = decisions.price_rules(connection)
         names = {one.name for one in decisions.ledgers(connection)}
     for name, rows, file in (
-        ("organisations", organisations, "organisations"), ("tenant links", links, "links"), ("prices", rules, "prices")
+        ("organisations", organisations, "organisations"),
+        ("tenant links", links, "links"),
+        ("prices", rules, "prices"),
     ):
         if rows:
             yield Checked(name, "verified", f"{len(rows)} imported")
         else:
-            yield Checked(name, "warning", "None imported yet", f"Run `connector import {file} FILE` (docs/imports.md).")
+            yield Checked(
+                name, "warning", "None imported yet", f"Run `connector import {file} FILE` (docs/imports.md)."
+            )
     lost = sorted({o.ledger for o in organisations.values() if o.ledger} - names)
     if lost:
         yield Checked(
-            "organisations' ledgers", "error", f"Not connected: {', '.join(lost)}",
+            "organisations' ledgers",
+            "error",
+            f"Not connected: {', '.join(lost)}",
             "Import these ledger connections or correct the organisations file.",
         )

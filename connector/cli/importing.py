@@ -14,7 +14,13 @@ from connector.domain.money import amount_text
 from connector.domain.period import needs_attention, worst
 from connector.errors import Refused
 from connector.flows.configure import ImportReport, import_file
-from connector.flows.import_invoice import ImportedInvoice, import_invoices, parse_headers
+from connector.flows.import_invoice import (
+    DateOrder,
+    DecimalSign,
+    ImportedInvoice,
+    import_invoices,
+    parse_headers,
+)
 
 _SHOWN = 20
 _KINDS = {
@@ -24,7 +30,7 @@ _KINDS = {
     "list-prices": "Microsoft's list prices (own columns, or a price sheet as downloaded).",
     "services": "Your own recurring and one-off services.",
     "rates": "Exchange rates by date.",
-    "ledgers": "Ledger connections (TOML); secrets as {env=\"NAME\"} or {file=\"…\"}.",
+    "ledgers": 'Ledger connections (TOML); secrets as {env="NAME"} or {file="…"}.',
 }
 
 
@@ -75,17 +81,25 @@ def _show(report: ImportReport) -> None:
 @import_.command("invoice")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--header", "headers", multiple=True, metavar="ID=TOTAL",
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="ID=TOTAL",
     help="Total of a vendor invoice with tax, as its PDF prints it. Without it the lines cannot be checked.",
 )
 @click.option("--period", default="", help="Which month the files cover (YYYY-MM), where it is not the usual one.")
 @click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal sign, where the file leaves it open.")
-@click.option("--dates", type=click.Choice(["mdy", "dmy", "ymd"]), help="Order of dates, where the file leaves it open.")
+@click.option("--dates", type=click.Choice(["mdy", "dmy"]), help="Order of dates, where the file leaves it open.")
 @click.option("--dry-run", is_flag=True, help="Say how the files are understood; keep nothing.")
 @json_option
 def import_invoice(
-    files: tuple[Path, ...], headers: tuple[str, ...], period: str, decimal: str | None, dates: str | None,
-    dry_run: bool, as_json: bool,
+    files: tuple[Path, ...],
+    headers: tuple[str, ...],
+    period: str,
+    decimal: DecimalSign | None,
+    dates: DateOrder | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Reconciliation and daily usage files downloaded by hand from Microsoft's portal."""
     try:
@@ -94,7 +108,13 @@ def import_invoice(
         raise click.UsageError(str(error)) from error
     with world() as here:
         made = import_invoices(
-            here, files, totals, period=period, decimal=decimal, dates=dates, dry_run=dry_run,  # type: ignore[arg-type]
+            here,
+            files,
+            totals,
+            period=period,
+            decimal=decimal,
+            dates=dates,
+            dry_run=dry_run,
         )
     if as_json:
         emit({"invoices": [_view(one) for one in made], "dry_run": dry_run})

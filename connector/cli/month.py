@@ -77,7 +77,9 @@ def month_list(as_json: bool) -> None:
     shown = table("period", "state", "vendor invoices", "documents", "unmatched")
     for row in rows:
         unmatched = ", ".join(f"{b['unmatched']} {b['currency']}" for b in row["balance"])
-        shown.add_row(row["period"], styled(row["state"]), str(row["vendor_invoices"]), str(row["documents"]), unmatched)
+        shown.add_row(
+            row["period"], styled(row["state"]), str(row["vendor_invoices"]), str(row["documents"]), unmatched
+        )
     prose.print(shown if rows else "No month is known yet: run `connector sync YYYY-MM`.")
 
 
@@ -128,7 +130,12 @@ def push(period: str, dry_run: bool, release: bool, as_json: bool) -> None:
         if not dry_run:
             show_month(view)
     if result.unavailable:
-        fail(Transient(f"The ledger could not be reached: {result.unavailable}", action="Nothing was lost; run again."))
+        fail(
+            Transient(
+                f"The ledger could not be reached: {result.unavailable}",
+                action="Nothing was lost; run again.",
+            )
+        )
     rejected = any(item.action == "reject" for item in result.planned)
     sys.exit(1 if result.held or (dry_run and rejected) or needs_attention(PeriodState(view["state"])) else 0)
 
@@ -136,7 +143,13 @@ def push(period: str, dry_run: bool, release: bool, as_json: bool) -> None:
 def _show_plan(view: dict[str, Any], *, dry_run: bool) -> None:
     shown = table("would" if dry_run else "did", "document", "net", "currency", "why")
     for item in view["planned"]:
-        shown.add_row(item["action"], escape(item["organisation"]), item["net_total"], item["currency"], escape(item["why"]))
+        shown.add_row(
+            item["action"],
+            escape(item["organisation"]),
+            item["net_total"],
+            item["currency"],
+            escape(item["why"]),
+        )
     prose.print(shown if view["planned"] else "There is nothing to push: price the month first (`connector sync`).")
     for action, sums in view["totals"].items():
         prose.print(f"{action}: " + ", ".join(f"{amount} {currency}" for currency, amount in sums.items()))
@@ -162,8 +175,15 @@ def explain(line_id: str, as_json: bool) -> None:
     for part in tree["parts"]:
         days = f"{part['days']} of {part['cycle_days']}" if part["days"] is not None else ""
         shown.add_row(
-            escape(part["charge_type"]), part["start"] or "", part["end"] or "", part["quantity"],
-            part["unit_price"] or "", days, part["exact"], part["amount"], escape(part["rule"] or ""),
+            escape(part["charge_type"]),
+            part["start"] or "",
+            part["end"] or "",
+            part["quantity"],
+            part["unit_price"] or "",
+            days,
+            part["exact"],
+            part["amount"],
+            escape(part["rule"] or ""),
         )
     prose.print(shown)
     if tree["price"]:

@@ -24,9 +24,18 @@ _out = Console(stderr=True, highlight=False)
 prose = _out if _out.is_terminal else Console(stderr=True, highlight=False, width=160)
 
 _STYLES = {
-    "pushed": "green", "closed": "green", "balanced": "green", "verified": "green", "unmatched": "yellow",
-    "incomplete": "yellow", "not_checked": "yellow", "unbalanced": "red", "held": "red", "error": "red",
-    "warning": "yellow", "info": "dim",
+    "pushed": "green",
+    "closed": "green",
+    "balanced": "green",
+    "verified": "green",
+    "unmatched": "yellow",
+    "incomplete": "yellow",
+    "not_checked": "yellow",
+    "unbalanced": "red",
+    "held": "red",
+    "error": "red",
+    "warning": "yellow",
+    "info": "dim",
 }
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of prose.")
@@ -59,7 +68,12 @@ def world() -> Iterator[World]:
     if not prose.is_terminal:
         yield build_world(settings)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=prose, transient=True) as bar:
         task = bar.add_task("Starting", total=None)
 
@@ -80,8 +94,12 @@ def show_month(view: dict[str, Any], *, documents: bool = True) -> None:
         rows = table("vendor invoice", "kind", "currency", "header", "lines", "sum of lines", "")
         for invoice in view["vendor_invoices"]:
             rows.add_row(
-                escape(invoice["id"]), invoice["kind"].replace("_", " "), invoice["currency"],
-                invoice["header_total"] or "unknown", str(invoice["lines"]), invoice["lines_subtotal"],
+                escape(invoice["id"]),
+                invoice["kind"].replace("_", " "),
+                invoice["currency"],
+                invoice["header_total"] or "unknown",
+                str(invoice["lines"]),
+                invoice["lines_subtotal"],
                 "voided" if invoice["voided"] else ("" if invoice["arrival"] == "whole" else invoice["arrival"]),
             )
         prose.print(rows)
@@ -89,8 +107,12 @@ def show_month(view: dict[str, Any], *, documents: bool = True) -> None:
         rows = table("balance", "Microsoft", "= invoiced", "+ unmatched", "+ not charged", "+ difference", "")
         for balance in view["balance"]:
             rows.add_row(
-                balance["currency"], balance["vendor_total"] or "unknown", balance["invoiced_cost"],
-                balance["unmatched"], balance["not_charged"], balance["difference"] or "unknown",
+                balance["currency"],
+                balance["vendor_total"] or "unknown",
+                balance["invoiced_cost"],
+                balance["unmatched"],
+                balance["not_charged"],
+                balance["difference"] or "unknown",
                 styled(balance["state"]),
             )
         prose.print(rows)
@@ -100,7 +122,10 @@ def show_month(view: dict[str, Any], *, documents: bool = True) -> None:
             posting = document["posting"]
             rows.add_row(
                 f"{escape(document['organisation'])} {escape(document['organisation_name'])[:40]}",
-                document["net_total"], document["currency"], posting["ledger"] or "", posting["number"] or "",
+                document["net_total"],
+                document["currency"],
+                posting["ledger"] or "",
+                posting["number"] or "",
                 styled(posting["state"]),
             )
         prose.print(rows)
@@ -113,5 +138,3 @@ def show_findings(findings: list[dict[str, Any]]) -> None:
         prose.print(f"{styled(finding['severity'])} {escape(finding['code'])} {money}: {escape(finding['text'])}")
         if finding["action"] and finding["severity"] != "info":
             prose.print(f"    [dim]{escape(finding['action'])}[/dim]")
-
-

@@ -20,6 +20,7 @@ from connector.errors import Misconfigured, Transient
 from connector.jobs import clock as clock_job
 from connector.jobs import worker as worker_job
 from connector.jobs.queue import Bell, use_key
+from connector.logs import set_up
 from connector.settings import read_settings
 from connector.store.database import migrate as migrate_schema
 from connector.store.database import open_engine
@@ -47,9 +48,25 @@ def serve(host: str | None, port: int | None, threads: int) -> None:
     os.execv(
         sys.executable,
         [
-            sys.executable, "-m", "gunicorn", "webhooks.serving:application", "--worker-class", "gthread",
-            "--workers", "1", "--threads", str(threads), "--bind", f"{host or settings.host}:{port or settings.port}",
-            "--timeout", "60", "--graceful-timeout", "20", "--log-level", "warning", "--no-control-socket",
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "webhooks.serving:application",
+            "--worker-class",
+            "gthread",
+            "--workers",
+            "1",
+            "--threads",
+            str(threads),
+            "--bind",
+            f"{host or settings.host}:{port or settings.port}",
+            "--timeout",
+            "60",
+            "--graceful-timeout",
+            "20",
+            "--log-level",
+            "warning",
+            "--no-control-socket",
         ],
     )
 
@@ -58,6 +75,7 @@ def serve(host: str | None, port: int | None, threads: int) -> None:
 @click.argument("queue")
 def worker(queue: str) -> None:
     """A worker process for one QUEUE (pull, price or push). It needs Redis."""
+    set_up(f"worker-{queue}")
     worker_job.run(read_settings(), queue)
 
 
@@ -65,13 +83,19 @@ def worker(queue: str) -> None:
 @click.option("--every", default=float(clock_job.RECONCILE_SECONDS), show_default=True, help="Seconds between ticks.")
 def clock(every: float) -> None:
     """The clock: polls Partner Center, rings for due work, and does it itself where nobody else does."""
+    set_up("clock")
     settings = read_settings()
     use_key(settings.secret_key)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     clock_job.run(
-        build_world(settings), Bell(settings.redis_url), settings.poll_minutes, push=settings.push_automatically,
-        every=every, stop=lambda: bool(stopping), sleep=lambda seconds: _nap(seconds, stopping),
+        build_world(settings),
+        Bell(settings.redis_url),
+        settings.poll_minutes,
+        push=settings.push_automatically,
+        every=every,
+        stop=lambda: bool(stopping),
+        sleep=lambda seconds: _nap(seconds, stopping),
     )
 
 
@@ -109,10 +133,26 @@ def embedded_redis(data_dir: Path, given: str) -> Iterator[str]:
     # a unix socket's path may be 107 bytes long; the working folder keeps it short
     server = subprocess.Popen(
         [
-            binary, "--port", "0", "--unixsocket", "redis.sock", "--unixsocketperm", "700", "--appendonly", "yes",
-            "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning",
+            binary,
+            "--port",
+            "0",
+            "--unixsocket",
+            "redis.sock",
+            "--unixsocketperm",
+            "700",
+            "--appendonly",
+            "yes",
+            "--maxmemory-policy",
+            "noeviction",
+            "--daemonize",
+            "no",
+            "--loglevel",
+            "warning",
         ],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     socket = folder / "redis.sock"
     try:
@@ -135,17 +175,24 @@ def find_redis() -> str | None:
 
 
 @contextmanager
-def processes(environment: dict[str, str], *, with_workers: bool) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """The processes of the Procfile, stopped together."""
+def processes(
+    environment: dict[str, str], *, with_workers: bool, log: Path | None = None
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The processes of the Procfile, stopped together; what they say goes to stderr or into a file."""
     commands = [["serve"], ["clock"]]
     if with_workers:
         commands += [["worker", queue] for queue in worker_job.NAMES]
     started: list[subprocess.Popen[bytes]] = []
+    output = log.open("wb") if log else None
     try:
         for command in commands:
             started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "connector.cli", *command], env=environment, start_new_session=True
+                    [sys.executable, "-m", "connector.cli", *command],
+                    env=environment,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
                 )
             )
         yield started
@@ -158,6 +205,8 @@ def processes(environment: dict[str, str], *, with_workers: bool) -> Iterator[li
                 process.wait(25)
             except subprocess.TimeoutExpired:
                 process.kill()
+        if output:
+            output.close()
 
 
 def wait_for_end(running: list[subprocess.Popen[bytes]]) -> None:

@@ -26,7 +26,13 @@ def verify(as_json: bool) -> None:
             {
                 "ok": all(result.ok for result in results),
                 "invariants": [
-                    {"id": r.id, "ok": r.ok, "text": r.text, "checked": r.checked, "problems": list(r.problems)}
+                    {
+                        "id": r.id,
+                        "ok": r.ok,
+                        "text": r.text,
+                        "checked": r.checked,
+                        "problems": list(r.problems),
+                    }
                     for r in results
                 ],
             }
@@ -80,9 +86,12 @@ def links_list(period: str | None, organisation: str | None, as_json: bool) -> N
         emit(
             [
                 {
-                    "document": link.document_id, "key": link.document_key, "created_at": link.created_at.isoformat(),
+                    "document": link.document_id,
+                    "key": link.document_key,
+                    "created_at": link.created_at.isoformat(),
                     "expires_at": link.expires_at.isoformat(),
-                    "revoked_at": link.revoked_at.isoformat() if link.revoked_at else None, "opened": link.opened,
+                    "revoked_at": link.revoked_at.isoformat() if link.revoked_at else None,
+                    "opened": link.opened,
                 }
                 for link in found
             ]
@@ -91,7 +100,10 @@ def links_list(period: str | None, organisation: str | None, as_json: bool) -> N
     rows = table("document", "key", "expires", "opened", "")
     for link in found:
         rows.add_row(
-            link.document_id, escape(link.document_key), link.expires_at.date().isoformat(), str(link.opened),
+            link.document_id,
+            escape(link.document_key),
+            link.expires_at.date().isoformat(),
+            str(link.opened),
             "revoked" if link.revoked_at else "",
         )
     prose.print(rows)
@@ -106,7 +118,13 @@ def links_revoke(document: str, reason: str) -> None:
         done = stored_links.revoke(connection, document)
         if done:
             append(
-                connection, who="cli", action="link_revoked", subject=document, before="", after="revoked", why=reason
+                connection,
+                who="cli",
+                action="link_revoked",
+                subject=document,
+                before="",
+                after="revoked",
+                why=reason,
             )
     if not done:
         raise click.UsageError(f"No link belongs to a document {document!r}, or it is revoked already.")

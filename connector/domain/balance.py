@@ -44,8 +44,15 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
         where = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
         merged.append(
             Finding(
-                first.code, first.severity, first.text, first.action, total([item.amount for item in group]),
-                first.currency, first.organisation, where, first.cause,
+                first.code,
+                first.severity,
+                first.text,
+                first.action,
+                total([item.amount for item in group]),
+                first.currency,
+                first.organisation,
+                where,
+                first.cause,
             )
         )
     order = {"error": 0, "warning": 1, "info": 2}

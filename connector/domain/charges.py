@@ -12,7 +12,15 @@ Kind = Literal["advance", "proration", "usage", "one_time", "credit", "other", "
 # Seats and products bought or continued: a whole cycle, unless the billing frequency is blank.
 _CHARGES = {"new", "renew", "cyclecharge", "changebillingplan"}
 # Changes inside a cycle, priced by day.
-_CHANGES = {"addquantity", "removequantity", "movequantity", "convert", "cancel", "cancelimmediate", "extendterm"}
+_CHANGES = {
+    "addquantity",
+    "removequantity",
+    "movequantity",
+    "convert",
+    "cancel",
+    "cancelimmediate",
+    "extendterm",
+}
 # Older spellings of new commerce lines (invoices.md, "Value quirks": a table maps Purchase -> New, Refund -> Cancel).
 _OLDER_NAMES = {"purchase": "new", "refund": "cancel"}
 # Whole cycles that fix the beginning for the other lines of their subscription (section 5.3).

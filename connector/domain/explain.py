@@ -29,7 +29,11 @@ def steps_from(parts: Sequence[ExplainStep], amount: Decimal, currency: str) -> 
     """One step per part as it was calculated, and the sum at the end."""
     text = amount_text(amount, currency)
     sum_up = ExplainStep(
-        "add", tuple(part.rounded for part in parts), plain_text(amount), text, "the rounded parts add up to the line"
+        "add",
+        tuple(part.rounded for part in parts),
+        plain_text(amount),
+        text,
+        "the rounded parts add up to the line",
     )
     return [*parts, sum_up]
 

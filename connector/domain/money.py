@@ -38,7 +38,7 @@ def money(value: object) -> Decimal:
     ...
     connector.domain.money.NotANumber: '1,50' is not a number
     """
-    if isinstance(value, bool) or isinstance(value, float):
+    if isinstance(value, bool | float):
         raise NotANumber(f"{value!r} is a {type(value).__name__}, not an exact number")
     if isinstance(value, int):
         # str() of a huge int is refused by Python itself; do not let it get there

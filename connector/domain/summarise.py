@@ -20,7 +20,12 @@ def by_subscription(part: Part) -> GroupKey:
     """The default: one summary line per subscription, product, sku and kind (interfaces.md 5.9). The cost's
     currency is part of it so that a line's cost is one amount."""
     return (
-        part.tenant_id, part.subscription_id, part.product_id.casefold(), part.sku_id, part.kind, part.cost_currency
+        part.tenant_id,
+        part.subscription_id,
+        part.product_id.casefold(),
+        part.sku_id,
+        part.kind,
+        part.cost_currency,
     )
 
 

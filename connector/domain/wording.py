@@ -12,7 +12,17 @@ from connector.domain.documents import Part
 from connector.domain.money import amount_text, plain_text, scaled, to_currency
 
 _MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 )
 _KINDS = {
@@ -79,7 +89,10 @@ def sentence(kind: str, product: str, parts: Sequence[Part], currency: str, amou
     """One sentence for the customer's page (product.md, behaviour 19)."""
     name = product or "This service"
     first, last = parts[0], parts[-1]
-    when = span_text(min((p.start for p in parts if p.start), default=None), max((p.end for p in parts if p.end), default=None))
+    when = span_text(
+        min((p.start for p in parts if p.start), default=None),
+        max((p.end for p in parts if p.end), default=None),
+    )
     if any(part.reversal for part in parts):
         return f"{name}: Microsoft withdrew an invoice, so what we charged for it ({when}) is put right."
     if all(part.amount == 0 for part in parts):
@@ -141,9 +154,7 @@ def _seat_steps(parts: Sequence[Part]) -> list[Decimal]:
     """Quantities in the order they held: the credited one first, then each charged one."""
     steps: list[Decimal] = []
     for part in parts:
-        if part.amount < 0 and not steps:
-            steps.append(part.quantity)
-        elif part.amount > 0 and (not steps or steps[-1] != part.quantity):
+        if (part.amount < 0 and not steps) or (part.amount > 0 and (not steps or steps[-1] != part.quantity)):
             steps.append(part.quantity)
     return steps
 

@@ -19,7 +19,8 @@ def accept_difference(world: World, period: str, invoice_id: str, reason: str, w
         item = periods.invoice(connection, invoice_id)
         if item is None or str(item.header.period) != period:
             raise Refused(
-                f"{period} has no vendor invoice {invoice_id}.", action=f"See `connector month show {period}`."
+                f"{period} has no vendor invoice {invoice_id}.",
+                action=f"See `connector month show {period}`.",
             )
         lines = list(stored_lines.lines_of_invoice(connection, invoice_id))
         aside = stored_lines.quarantined_of(connection, invoice_id)
@@ -32,7 +33,12 @@ def accept_difference(world: World, period: str, invoice_id: str, reason: str, w
         difference = check.vendor_total - check.lines_subtotal
         periods.accept_difference(connection, invoice_id, difference, reason, who)
         append(
-            connection, who=who, action="difference_accepted", subject=invoice_id, before="",
-            after=f"{difference} {item.header.currency}", why=reason,
+            connection,
+            who=who,
+            action="difference_accepted",
+            subject=invoice_id,
+            before="",
+            after=f"{difference} {item.header.currency}",
+            why=reason,
         )
     return price_period(world, period)

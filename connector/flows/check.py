@@ -37,8 +37,11 @@ class InvoiceCheck:
 
 
 def check_invoice(
-    item: StoredInvoice, lines: Sequence[ReconciliationLine], quarantined: Sequence[QuarantinedLine],
-    usage: Mapping[UsageKey, UsageGroup], now: datetime,
+    item: StoredInvoice,
+    lines: Sequence[ReconciliationLine],
+    quarantined: Sequence[QuarantinedLine],
+    usage: Mapping[UsageKey, UsageGroup],
+    now: datetime,
 ) -> InvoiceCheck:
     """Compare header, lines and daily usage of one invoice; no amount is changed by it."""
     header = item.header
@@ -67,29 +70,37 @@ def check_invoice(
             hold = "" if unreadable else f"header and lines of {header.id} differ by {difference} {header.currency}"
             findings.append(_differs(item, difference, waiting=state == PeriodState.INCOMPLETE))
     findings += _usage_findings(item, lines, usage)
-    return InvoiceCheck(
-        item, state, vendor_total, len(lines) + len(quarantined), subtotal, tax, hold, tuple(findings)
-    )
+    return InvoiceCheck(item, state, vendor_total, len(lines) + len(quarantined), subtotal, tax, hold, tuple(findings))
 
 
 def _not_arrived(item: StoredInvoice) -> Finding:
     header = item.header
     return Finding(
-        "invoice_incomplete", "error",
+        "invoice_incomplete",
+        "error",
         f"The vendor invoice {header.id} has not arrived whole"
         + (f": {item.arrival_note}" if item.arrival_note else ""),
         "Nothing to do now: it is pulled again by itself; or run `connector sync` again.",
-        header.header_total or Decimal(0), header.currency, "", header.id, header.id,
+        header.header_total or Decimal(0),
+        header.currency,
+        "",
+        header.id,
+        header.id,
     )
 
 
 def _not_checked(item: StoredInvoice, subtotal: Decimal) -> Finding:
     header = item.header
     return Finding(
-        "not_checked", "error",
+        "not_checked",
+        "error",
         f"The lines of {header.id} could not be checked: no header total is known or there is nothing to check",
         f"Give the total of Microsoft's invoice: `connector import invoice FILE --header {header.id}=TOTAL`.",
-        subtotal, header.currency, "", header.id, header.id,
+        subtotal,
+        header.currency,
+        "",
+        header.id,
+        header.id,
     )
 
 
@@ -102,9 +113,15 @@ def _differs(item: StoredInvoice, difference: Decimal, *, waiting: bool) -> Find
         f"`connector month accept {header.period} --invoice {header.id} --reason TEXT`."
     )
     return Finding(
-        "header_differs", "error",
+        "header_differs",
+        "error",
         f"Header and lines of {header.id} differ by {difference} {header.currency}",
-        action, difference, header.currency, "", header.id, header.id,
+        action,
+        difference,
+        header.currency,
+        "",
+        header.id,
+        header.id,
     )
 
 
@@ -127,9 +144,15 @@ def _usage_findings(
         if group is None:
             findings.append(
                 Finding(
-                    "usage_missing", "warning", f"No daily usage arrived for {names[key]} ({key.product_id})",
+                    "usage_missing",
+                    "warning",
+                    f"No daily usage arrived for {names[key]} ({key.product_id})",
                     "Nothing to do now: it is looked for again by itself; the invoice line is right without it.",
-                    amount, item.header.currency, "", key.subscription_id, f"{key.invoice_id}",
+                    amount,
+                    item.header.currency,
+                    "",
+                    key.subscription_id,
+                    f"{key.invoice_id}",
                 )
             )
             continue
@@ -138,11 +161,15 @@ def _usage_findings(
         if below < 0 or (below != 0 and below >= one_unit_each):
             findings.append(
                 Finding(
-                    "usage_differs", "warning",
+                    "usage_differs",
+                    "warning",
                     f"The daily usage of {names[key]} adds up to {group.amount}, its line to {amount} "
                     f"{item.header.currency}",
                     "The line is what Microsoft charges; its days are shown in proportion.",
-                    below, item.header.currency, "", key.subscription_id,
+                    below,
+                    item.header.currency,
+                    "",
+                    key.subscription_id,
                     f"{key.subscription_id}/{key.product_id}/{key.sku_id}",
                 )
             )

@@ -122,9 +122,7 @@ def import_file(
     )
 
 
-def resolve_ledger_settings(
-    settings: Mapping[str, str | Reference], environ: Mapping[str, str]
-) -> dict[str, str]:
+def resolve_ledger_settings(settings: Mapping[str, str | Reference], environ: Mapping[str, str]) -> dict[str, str]:
     """The settings with their secrets, for opening the ledger. Raises Misconfigured with all that lacks."""
     resolved: dict[str, str] = {}
     missing: list[str] = []
@@ -137,9 +135,7 @@ def resolve_ledger_settings(
             resolved[name] = secret
         else:
             kind = "the environment variable" if setting.source == "env" else "the file"
-            missing.append(
-                f"{name} is to come from {kind} {setting.name}, which is missing, unreadable or empty"
-            )
+            missing.append(f"{name} is to come from {kind} {setting.name}, which is missing, unreadable or empty")
     if missing:
         raise Misconfigured(
             f"Secrets of a ledger are missing: {'; '.join(missing)}.",
@@ -159,9 +155,7 @@ def _secret_file(name: str) -> str:
 def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise Misconfigured(
-                f"The file {path.name} is larger than {MAX_BYTES >> 20} MB.", action="Split it."
-            )
+            raise Misconfigured(f"The file {path.name} is larger than {MAX_BYTES >> 20} MB.", action="Split it.")
         return path.read_bytes()
     except OSError as error:
         raise Misconfigured(

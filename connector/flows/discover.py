@@ -22,9 +22,13 @@ def discover(world: World) -> set[str]:
             changed.add(str(header.period))
             if known is not None:
                 append(
-                    connection, who="clock", action="invoice_changed", subject=header.id,
+                    connection,
+                    who="clock",
+                    action="invoice_changed",
+                    subject=header.id,
                     before=f"{known.header.document_type} {known.header.header_total}",
-                    after=f"{header.document_type} {header.header_total}", why="Partner Center says so",
+                    after=f"{header.document_type} {header.header_total}",
+                    why="Partner Center says so",
                 )
             if known is not None and known.header.header_total != header.header_total:
                 # another total means other lines: what has arrived no longer belongs to this header

@@ -27,6 +27,8 @@ from connector.store import periods
 from connector.store.database import reading, writing
 from connector.store.usage_load import UsageLoad
 
+__all__ = ["DateOrder", "DecimalSign", "ImportedInvoice", "import_invoices", "parse_headers"]
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedInvoice:
@@ -69,8 +71,14 @@ def parse_headers(given: Iterable[str]) -> dict[str, Decimal]:
 
 
 def import_invoices(
-    world: World, paths: Sequence[Path], headers: Mapping[str, Decimal], *, period: str = "",
-    decimal: DecimalSign | None = None, dates: DateOrder | None = None, dry_run: bool = False,
+    world: World,
+    paths: Sequence[Path],
+    headers: Mapping[str, Decimal],
+    *,
+    period: str = "",
+    decimal: DecimalSign | None = None,
+    dates: DateOrder | None = None,
+    dry_run: bool = False,
 ) -> list[ImportedInvoice]:
     """Read portal files into vendor invoices and price their periods. All files are understood before any is kept."""
     files = [_understood(world, path, decimal, dates) for path in paths]
@@ -106,7 +114,13 @@ def _understood(world: World, path: Path, decimal: DecimalSign | None, dates: Da
 
 
 def _import_one(
-    world: World, invoice_id: str, files: list[_File], header_total: Decimal | None, period: str, *, dry_run: bool
+    world: World,
+    invoice_id: str,
+    files: list[_File],
+    header_total: Decimal | None,
+    period: str,
+    *,
+    dry_run: bool,
 ) -> ImportedInvoice:
     lines_files = [file for file in files if file.form.kind == "reconciliation"]
     usage_files = [file for file in files if file.form.kind == "usage"]
@@ -132,13 +146,23 @@ def _import_one(
             usage_rows = _keep_usage(world, invoice_id, usage_files)
         state = price_period(world, str(header.period))
     return ImportedInvoice(
-        invoice_id, str(header.period), len(good), len(aside), usage_rows, header.currency, header.header_total,
-        remarks, state,
+        invoice_id,
+        str(header.period),
+        len(good),
+        len(aside),
+        usage_rows,
+        header.currency,
+        header.header_total,
+        remarks,
+        state,
     )
 
 
 def _header(
-    invoice_id: str, good: list[ReconciliationLine], known: periods.StoredInvoice | None, total: Decimal | None,
+    invoice_id: str,
+    good: list[ReconciliationLine],
+    known: periods.StoredInvoice | None,
+    total: Decimal | None,
     period: str,
 ) -> VendorInvoice:
     if known is not None:
@@ -152,7 +176,9 @@ def _header(
     legacy = good[0].platform != "new_commerce"
     month = BillingPeriod.parse(period) if period else _usual_month(good)
     return VendorInvoice(
-        id=invoice_id, platform="legacy" if legacy else "new_commerce", period=month,
+        id=invoice_id,
+        platform="legacy" if legacy else "new_commerce",
+        period=month,
         # new commerce invoices appear between the 6th and the 8th of the following month (partner-center/README.md)
         invoice_date=month.last_day() if legacy else month.after().first_day().replace(day=8),
         currency=Counter(line.currency for line in good).most_common(1)[0][0],
@@ -183,7 +209,10 @@ def _copied(world: World, invoice_id: str, file: _File) -> RawFile:
 
 
 def _keep(
-    world: World, header: VendorInvoice, files: list[_File], good: list[tuple[int, int, ReconciliationLine]],
+    world: World,
+    header: VendorInvoice,
+    files: list[_File],
+    good: list[tuple[int, int, ReconciliationLine]],
     aside: list[QuarantinedLine],
 ) -> None:
     if not files:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from connector.domain.documents import Calculation, Document, Part
 from connector.domain.invoice import posting_ref
 from connector.domain.summarise import DocumentHead, summarise
-from connector.store import documents
+from connector.store import document_parts, documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,12 @@ class Made:
 
 
 def make_documents(
-    partner: str, connection: Connection, period: str, parts: Mapping[tuple[str, str], Sequence[Part]],
-    line_ids: set[str], settled: set[str],
+    partner: str,
+    connection: Connection,
+    period: str,
+    parts: Mapping[tuple[str, str], Sequence[Part]],
+    line_ids: set[str],
+    settled: set[str],
 ) -> list[Made]:
     """One document per organisation and currency with the parts that no frozen document holds yet.
 
@@ -33,9 +37,9 @@ def make_documents(
     price or customer changed since is not: that is re-rating, and nothing is sent for it by itself. `settled`: the
     invoices whose lines are surely known (whole or voided); of others nothing is taken back.
     """
-    standing: dict[tuple[str, str], list[documents.Issued]] = {}
+    standing: dict[tuple[str, str], list[document_parts.Issued]] = {}
     issued_ids = set()
-    for item in documents.issued(connection, period):
+    for item in document_parts.issued(connection, period):
         standing.setdefault((item.organisation, item.currency), []).append(item)
         issued_ids.add(item.part.line_id)
     revisions: dict[tuple[str, str], int] = {}
@@ -60,13 +64,15 @@ def make_documents(
     return made
 
 
-def _reversal(item: documents.Issued) -> Part:
+def _reversal(item: document_parts.Issued) -> Part:
     amount = item.part.amount
     return replace(
         item.part,
         amount=-amount,
         calculation=Calculation(
-            "multiply", (Fraction(-1), Fraction(amount)), Fraction(-amount),
+            "multiply",
+            (Fraction(-1), Fraction(amount)),
+            Fraction(-amount),
             f"takes back what revision {item.revision} charged: Microsoft voided its invoice",
         ),
         cost=-item.part.cost,

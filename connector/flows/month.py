@@ -41,7 +41,5 @@ def sync_period(world: World, period: str, *, push: bool = True) -> SyncResult:
 def pull_period(world: World, period: str) -> list[ConnectorError]:
     """Pull what has not arrived whole; what failed, in order."""
     with reading(world.engine) as connection:
-        wanted = [
-            item.header.id for item in periods.invoices_of(connection, period) if needs_pull(connection, item)
-        ]
+        wanted = [item.header.id for item in periods.invoices_of(connection, period) if needs_pull(connection, item)]
     return [error for invoice_id in wanted if (error := pull_invoice(world, invoice_id)) is not None]

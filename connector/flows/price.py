@@ -116,8 +116,10 @@ def load_book(connection: Connection) -> Book:
 def _signature(connection: Connection, period: str) -> tuple[object, ...]:
     """What a run's result depends on besides the partner's decisions."""
     return (
-        tuple((i.header, i.revision, i.arrival, i.set_tag, i.pulled_at, i.accepted_amount)
-              for i in periods.invoices_of(connection, period)),
+        tuple(
+            (i.header, i.revision, i.arrival, i.set_tag, i.pulled_at, i.accepted_amount)
+            for i in periods.invoices_of(connection, period)
+        ),
         tuple(d.id for d in documents.of_period(connection, period) if d.frozen),
     )
 
@@ -128,7 +130,8 @@ def _record(world: World, connection: Connection, period: str, run: Run) -> Peri
     for made in run.made:
         document = made.document
         documents.write(
-            connection, document,
+            connection,
+            document,
             organisation_name=names[document.organisation] or document.organisation,
             ref=made.ref,
             held_reason=made.held,
@@ -144,7 +147,11 @@ def _record(world: World, connection: Connection, period: str, run: Run) -> Peri
 
 
 def _price(
-    run: Run, check: InvoiceCheck, line: ReconciliationLine, facts: SubscriptionFacts, book: Book,
+    run: Run,
+    check: InvoiceCheck,
+    line: ReconciliationLine,
+    facts: SubscriptionFacts,
+    book: Book,
     charges: dict[str, list[ReconciliationLine]],
 ) -> None:
     priced = price_line(line, facts, book, check.invoice.header.invoice_date)
@@ -166,21 +173,38 @@ def part_of(priced: PricedLine, reverses: str) -> Part:
     assert priced.step is not None and decision is not None
     rule = decision.winner
     return Part(
-        line_id=line.id, invoice_id=line.invoice_id, platform=line.platform, kind=line.kind,
-        charge_type=line.charge_type, tenant_id=line.tenant_id, subscription_id=line.subscription_id,
-        product_id=line.product_id, sku_id=line.sku_id, product_name=line.sku_name or line.product_name,
-        happened=line.order_date, start=line.charge_start, end=line.charge_end, days=span.days,
-        cycle_begin=span.cycle.begin if span.cycle else None, cycle_end=span.cycle.end if span.cycle else None,
-        cycle_days=span.cycle.days if span.cycle else None, quantity=abs(line.billable_quantity),
-        unit_price=priced.unit_price, amount=priced.amount,
+        line_id=line.id,
+        invoice_id=line.invoice_id,
+        platform=line.platform,
+        kind=line.kind,
+        charge_type=line.charge_type,
+        tenant_id=line.tenant_id,
+        subscription_id=line.subscription_id,
+        product_id=line.product_id,
+        sku_id=line.sku_id,
+        product_name=line.sku_name or line.product_name,
+        happened=line.order_date,
+        start=line.charge_start,
+        end=line.charge_end,
+        days=span.days,
+        cycle_begin=span.cycle.begin if span.cycle else None,
+        cycle_end=span.cycle.end if span.cycle else None,
+        cycle_days=span.cycle.days if span.cycle else None,
+        quantity=abs(line.billable_quantity),
+        unit_price=priced.unit_price,
+        amount=priced.amount,
         calculation=Calculation(priced.step.op, priced.step.operands, priced.step.exact, priced.step.text),
-        cost=line.subtotal, cost_currency=line.currency,
+        cost=line.subtotal,
+        cost_currency=line.currency,
         rule=RuleUsed(rule.id, rule.version, rule_name(rule), rule.level, rule.valid_from, rule.valid_to)
         if rule
         else None,
         lost=tuple(RuleLost(rule_name(lost.rule), lost.rule.level, lost.reason) for lost in decision.lost),
-        rate=rate.rate if rate else None, rate_date=rate.day if rate else None,
-        reverses=reverses, unit=line.unit, billing=line.billing,
+        rate=rate.rate if rate else None,
+        rate_date=rate.day if rate else None,
+        reverses=reverses,
+        unit=line.unit,
+        billing=line.billing,
     )
 
 
@@ -230,11 +254,15 @@ def _put_aside(run: Run, item: StoredInvoice, quarantined: Sequence[QuarantinedL
         organisation = resolve(line.tenant_id, item.header.period.last_day(), book.links) or ""
         run.findings.append(
             Finding(
-                "line_quarantined", "error",
+                "line_quarantined",
+                "error",
                 f"A line of {item.header.id} could not be read: {line.reason}",
                 "The raw file is kept. Correct it at its source and run the month again; if it came from Microsoft so, "
                 "ask their support.",
-                line.subtotal or Decimal(0), currency, organisation, f"{item.header.id} line {line.line_no}",
+                line.subtotal or Decimal(0),
+                currency,
+                organisation,
+                f"{item.header.id} line {line.line_no}",
                 f"{item.header.id}/{organisation}/{line.reason}",
             )
         )
@@ -257,13 +285,16 @@ def _hold(run: Run) -> list[Finding]:
         if document.has_money:
             found.append(
                 Finding(
-                    "document_held", "warning",
+                    "document_held",
+                    "warning",
                     f"The document of {document.organisation} over {document.net_total} {document.currency} is not "
                     f"pushed: {why}",
                     "Settle the other findings, then run the month again.",
                     document.costs[0][1] if len(document.costs) == 1 else Decimal(0),
                     document.costs[0][0] if len(document.costs) == 1 else document.currency,
-                    document.organisation, document.key, document.key,
+                    document.organisation,
+                    document.key,
+                    document.key,
                 )
             )
     return found

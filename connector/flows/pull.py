@@ -131,7 +131,12 @@ def _exported(world: World, item: StoredInvoice, request: ExportRequest) -> Fetc
         world.progress(f"{item.header.id} {request.kind}: {text}", done_bytes, total_bytes or 0)
 
     result = export(
-        world.microsoft(), world.http(), request, _folder(world, item.header.id), patience=patience, progress=show
+        world.microsoft(),
+        world.http(),
+        request,
+        _folder(world, item.header.id),
+        patience=patience,
+        progress=show,
     )
     if isinstance(result, NoData):
         return None
@@ -268,15 +273,25 @@ def record_usage(world: World, invoice_id: str, load: UsageLoad, fetched: Fetche
     for group in usage.groups(load.folder):
         known = merged.get(group.key)
         merged[group.key] = UsageGroup(
-            group.key, group.rows + (known.rows if known else 0),
-            group.amount + (known.amount if known else 0), group.currency, str(load.folder),
+            group.key,
+            group.rows + (known.rows if known else 0),
+            group.amount + (known.amount if known else 0),
+            group.currency,
+            str(load.folder),
         )
     with writing(world.engine) as connection:
         known_files = {(file.kind, file.sha256) for file in stored.files_of(connection, invoice_id)}
         for file in fetched.files:
             if ("usage", file.sha256) not in known_files:
                 number = stored.add_file(
-                    connection, invoice_id, "usage", fetched.tag, file.name, str(file.path), file.size, file.sha256
+                    connection,
+                    invoice_id,
+                    "usage",
+                    fetched.tag,
+                    file.name,
+                    str(file.path),
+                    file.size,
+                    file.sha256,
                 )
                 stored.use_files(connection, [number])
         stored.replace_usage_groups(connection, invoice_id, list(merged.values()))

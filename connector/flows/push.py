@@ -130,7 +130,11 @@ def _adopt(world: World, taken: Taken, remote: RemoteInvoice) -> Taken:
     with writing(world.engine) as connection:
         documents.freeze(connection, taken.posting.document_id, taken.document.issue_date)
     return _write(
-        world, taken, state=PostingState.POSTED.value, remote_id=remote.id, number=remote.number,
+        world,
+        taken,
+        state=PostingState.POSTED.value,
+        remote_id=remote.id,
+        number=remote.number,
         request_hash=request_hash(taken.document),
     )
 
@@ -140,8 +144,12 @@ def _call(world: World, taken: Taken, remote_id: str, call: Callable[[Ledger], s
     with writing(world.engine) as connection:
         now = database_now(connection)
         postings.record(
-            connection, taken.posting, state=PostingState.SENDING.value, sent_at=now,
-            request_hash=request_hash(taken.document), attempts=taken.posting.attempts + 1,
+            connection,
+            taken.posting,
+            state=PostingState.SENDING.value,
+            sent_at=now,
+            request_hash=request_hash(taken.document),
+            attempts=taken.posting.attempts + 1,
             remote_id=remote_id or None,
         )
         documents.freeze(connection, taken.posting.document_id, taken.document.issue_date)
@@ -176,8 +184,13 @@ def _read_back(world: World, taken: Taken) -> Taken:
     if wrong:
         return _hold(world, taken, "totals_mismatch", f"Read back from the ledger: {wrong}", remote.net_total)
     taken = _write(
-        world, taken, state=PostingState.VERIFIED.value, number=remote.number, read_back_total=remote.net_total,
-        last_error="", last_error_code="",
+        world,
+        taken,
+        state=PostingState.VERIFIED.value,
+        number=remote.number,
+        read_back_total=remote.net_total,
+        last_error="",
+        last_error_code="",
     )
     world.passed("verified")
     return taken
@@ -186,14 +199,29 @@ def _read_back(world: World, taken: Taken) -> Taken:
 def _unknown(world: World, taken: Taken, error: LedgerError) -> Taken:
     assert taken.posting.sent_at is not None
     return _write(
-        world, taken, state=PostingState.UNKNOWN.value, last_error=error.text, last_error_code=error.code,
+        world,
+        taken,
+        state=PostingState.UNKNOWN.value,
+        last_error=error.text,
+        last_error_code=error.code,
         next_try_at=taken.posting.sent_at + taken.settle,
     )
 
 
 _HELD_CODES = {
-    "permission", "validation", "reference_missing", "period_closed", "currency_mismatch", "duplicate_ref",
-    "immutable_state", "totals_mismatch", "too_large", "unsupported", "auth_revoked", "misconfigured", "conflict",
+    "permission",
+    "validation",
+    "reference_missing",
+    "period_closed",
+    "currency_mismatch",
+    "duplicate_ref",
+    "immutable_state",
+    "totals_mismatch",
+    "too_large",
+    "unsupported",
+    "auth_revoked",
+    "misconfigured",
+    "conflict",
 }
 
 
@@ -203,8 +231,10 @@ def _later(world: World, taken: Taken, error: LedgerError, *, keep_state: bool) 
         return _hold(world, taken, error.code, error.text)
     wait = error.retry_after or _BACK_OFF[min(taken.posting.attempts, len(_BACK_OFF) - 1)]
     values: dict[str, Any] = {
-        "last_error": error.text, "last_error_code": error.code,
-        "next_try_at": _now(world) + timedelta(seconds=wait), "attempts": taken.posting.attempts + 1,
+        "last_error": error.text,
+        "last_error_code": error.code,
+        "next_try_at": _now(world) + timedelta(seconds=wait),
+        "attempts": taken.posting.attempts + 1,
     }
     if not keep_state:
         values["state"] = PostingState.PLANNED.value
@@ -243,9 +273,7 @@ def _now(world: World) -> datetime:
         return database_now(connection)
 
 
-def ledger_invoice(
-    world: World, connection: Any, stored: StoredDocument, capabilities: Capabilities
-) -> LedgerInvoice:
+def ledger_invoice(world: World, connection: Any, stored: StoredDocument, capabilities: Capabilities) -> LedgerInvoice:
     """A stored document as the ledger gets it: lines that are not 0.00, shaped so that quantity x price gives the
     amount (README, decision 4)."""
     organisation = decisions.organisations(connection)[stored.organisation]
@@ -257,30 +285,52 @@ def ledger_invoice(
         )
     )
     return LedgerInvoice(
-        ref=stored.ref, revision=stored.revision, customer_code=organisation.ledger_customer or organisation.code,
-        customer_name=stored.organisation_name, kind="credit_note" if stored.net_total < 0 else "invoice",
-        issue_date=stored.issue_date or world.today(), period=stored.period, currency=stored.currency,
-        net_total=stored.net_total, url=url, lines=lines,
+        ref=stored.ref,
+        revision=stored.revision,
+        customer_code=organisation.ledger_customer or organisation.code,
+        customer_name=stored.organisation_name,
+        kind="credit_note" if stored.net_total < 0 else "invoice",
+        issue_date=stored.issue_date or world.today(),
+        period=stored.period,
+        currency=stored.currency,
+        net_total=stored.net_total,
+        url=url,
+        lines=lines,
         text=f"Microsoft cloud services {stored.period}"
         + (f", revision {stored.revision}" if stored.revision > 1 else ""),
-        purchase_order=organisation.purchase_order, country=organisation.country, email=organisation.email,
+        purchase_order=organisation.purchase_order,
+        country=organisation.country,
+        email=organisation.email,
     )
 
 
 def _ledger_line(number: int, line: StoredLine, url: str, capabilities: Capabilities) -> LedgerLine:
     natural = reproduces(line.quantity, line.unit_price, line.amount, capabilities)
     return LedgerLine(
-        number, line.text, line.quantity if natural else Decimal(1), line.unit_price if natural else line.amount,
-        line.amount, url, line.kind,  # type: ignore[arg-type]
-        line.product_id, line.sku_id,
+        number,
+        line.text,
+        line.quantity if natural else Decimal(1),
+        line.unit_price if natural else line.amount,
+        line.amount,
+        url,
+        line.kind,  # type: ignore[arg-type]
+        line.product_id,
+        line.sku_id,
     )
 
 
 def request_hash(document: LedgerInvoice) -> str:
     """Fingerprint of what was sent; a changed payload needs a new revision."""
     content = [
-        document.ref, document.revision, document.customer_code, document.currency, str(document.net_total),
+        document.ref,
+        document.revision,
+        document.customer_code,
+        document.currency,
+        str(document.net_total),
         document.issue_date.isoformat(),
-        [[line.text, str(line.quantity), str(line.unit_price), str(line.net_amount), line.url] for line in document.lines],
+        [
+            [line.text, str(line.quantity), str(line.unit_price), str(line.net_amount), line.url]
+            for line in document.lines
+        ],
     ]
     return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()

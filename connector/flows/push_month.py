@@ -5,9 +5,8 @@ The dry run asks the same questions of the same ledger by the same code and writ
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -27,8 +26,14 @@ Action = Literal["create", "change", "skip", "reject"]
 # Refusals that a person may have mended since: asking again is safe, because the reference is looked up first.
 _ASK_AGAIN = frozenset(
     {
-        "reference_missing", "period_closed", "permission", "auth_revoked", "misconfigured", "validation",
-        "currency_mismatch", "no_ledger",
+        "reference_missing",
+        "period_closed",
+        "permission",
+        "auth_revoked",
+        "misconfigured",
+        "validation",
+        "currency_mismatch",
+        "no_ledger",
     }
 )
 
@@ -70,7 +75,8 @@ def push_period(
         stored = documents.of_period(connection, period)
         known = postings.of_period(connection, period)
         with_money = {
-            document_id for document_id, lines in documents.lines_by_document(connection, period).items()
+            document_id
+            for document_id, lines in documents.lines_by_document(connection, period).items()
             if any(line.amount != 0 for line in lines)
         }
         organisations = decisions.organisations(connection)
@@ -258,5 +264,3 @@ def _refused(connection: LedgerConnection, error: LedgerError) -> Misconfigured:
         system=connection.name,
         action="Check the connection's settings (`connector doctor`).",
     )
-
-

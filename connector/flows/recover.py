@@ -77,7 +77,8 @@ def _look(world: World, item: Work, push: bool) -> Following:
         for notice in notices:
             inbox.mark_handled(connection, notice.digest)
         open_periods = {
-            period for period in periods.known_periods(connection)
+            period
+            for period in periods.known_periods(connection)
             if any(not i.header.voided and i.arrival != "whole" for i in periods.invoices_of(connection, period))
         }
     return [("pull", period, _NOW) for period in sorted(changed | open_periods)]
@@ -110,7 +111,10 @@ def _push(world: World, item: Work, push: bool) -> Following:
 
 
 _TASKS: dict[str, Callable[[World, Work, bool], Following]] = {
-    "look": _look, "pull": _pull, "price": _price, "push": _push,
+    "look": _look,
+    "pull": _pull,
+    "price": _price,
+    "push": _push,
 }
 
 

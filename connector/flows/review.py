@@ -15,10 +15,11 @@ from connector.domain.period import PeriodState
 from connector.domain.posting import Posting, PostingState
 from connector.flows.push_month import PushResult
 from connector.flows.world import World
-from connector.store import documents, links, periods, postings
+from connector.store import document_parts, documents, links, periods, postings
 from connector.store import lines as stored_lines
 from connector.store.database import reading, writing
-from connector.store.documents import StoredDocument, StoredLine, StoredPart
+from connector.store.document_parts import StoredPart
+from connector.store.documents import StoredDocument, StoredLine
 
 Json = dict[str, Any]
 
@@ -48,8 +49,11 @@ def pushed(world: World, period: str, result: PushResult) -> Json:
     view = month(world, period)
     view["planned"] = [
         {
-            "key": item.document.key, "organisation": item.document.organisation, "action": item.action,
-            "currency": item.document.currency, "why": item.why,
+            "key": item.document.key,
+            "organisation": item.document.organisation,
+            "action": item.action,
+            "currency": item.document.currency,
+            "why": item.why,
             "net_total": amount_text(item.document.net_total, item.document.currency),
         }
         for item in result.planned
@@ -125,7 +129,10 @@ def _balance(balance: Balance) -> Json:
 
 
 def _document(
-    world: World, connection: Connection, document: StoredDocument, lines: Sequence[StoredLine],
+    world: World,
+    connection: Connection,
+    document: StoredDocument,
+    lines: Sequence[StoredLine],
     steps: dict[str, Posting],
 ) -> Json:
     currency = document.currency
@@ -173,8 +180,15 @@ def posting_of(document: StoredDocument, steps: dict[str, Posting]) -> Json:
     if create is None:
         state = "held" if document.held_reason else "planned"
         return {
-            "ledger": None, "ref": document.ref, "state": state, "id": None, "number": None, "read_back_total": None,
-            "attempts": 0, "error": document.held_reason or None, "issued": False,
+            "ledger": None,
+            "ref": document.ref,
+            "state": state,
+            "id": None,
+            "number": None,
+            "read_back_total": None,
+            "attempts": 0,
+            "error": document.held_reason or None,
+            "issued": False,
         }
     finalise = steps.get("finalise")
     shown = create if finalise is None or create.state != PostingState.VERIFIED else finalise
@@ -213,7 +227,7 @@ def explain(world: World, line_id: str) -> Json | None:
             return None
         document = documents.one(connection, line.document_id)
         assert document is not None
-        parts = documents.parts_of(connection, line_id, document.currency)
+        parts = document_parts.parts_of(connection, line_id, document.currency)
     currency = document.currency
     steps = steps_from([part.step for part in parts], line.amount, currency)
     rules = [part for part in parts if part.rule is not None]
@@ -231,7 +245,10 @@ def explain(world: World, line_id: str) -> Json | None:
 
 def _step(step: ExplainStep) -> Json:
     return {
-        "op": step.op, "operands": list(step.operands), "exact": step.exact, "rounded": step.rounded,
+        "op": step.op,
+        "operands": list(step.operands),
+        "exact": step.exact,
+        "rounded": step.rounded,
         "text": step.text,
     }
 

@@ -13,10 +13,19 @@ from connector.domain.explain import recalculate, steps_from
 from connector.domain.money import known_currency, minor_units, total
 from connector.domain.period import PeriodState
 from connector.flows.world import World
-from connector.store import audit, documents, periods
+from connector.store import audit, document_parts, documents, periods
 from connector.store import lines as stored_lines
 from connector.store.database import database_now, reading
-from connector.store.tables import document_lines, inbox, links, parts, placements, postings, vendor_invoices, work
+from connector.store.tables import (
+    document_lines,
+    inbox,
+    links,
+    parts,
+    placements,
+    postings,
+    vendor_invoices,
+    work,
+)
 from connector.store.tables import documents as documents_table
 from connector.store.tables import lines as lines_table
 
@@ -76,8 +85,11 @@ def _balanced(connection: Connection) -> Iterator[str | None]:
 
 def _placed_once(connection: Connection) -> Iterator[str | None]:
     """I2: each line of a live invoice of a priced period is placed; invoiced ones stand on a document."""
-    on_documents = {item.part.line_id for period in periods.known_periods(connection)
-                    for item in documents.issued(connection, period)}
+    on_documents = {
+        item.part.line_id
+        for period in periods.known_periods(connection)
+        for item in document_parts.issued(connection, period)
+    }
     on_open = _lines_on_documents(connection)
     for period in periods.known_periods(connection):
         if periods.state_of(connection, period) is None:
@@ -124,12 +136,15 @@ def _adds_up(connection: Connection) -> Iterator[str | None]:
             else:
                 yield None
             for line in mine:
-                mine_parts = documents.parts_of(connection, line.id, document.currency)
+                mine_parts = document_parts.parts_of(connection, line.id, document.currency)
                 try:
                     again = recalculate(
-                        steps_from([part.step for part in mine_parts], line.amount, document.currency), document.currency
+                        steps_from([part.step for part in mine_parts], line.amount, document.currency),
+                        document.currency,
                     )
-                    yield None if Decimal(again) == line.amount else f"{line.id}: recalculated {again}, not {line.amount}"
+                    yield (
+                        None if Decimal(again) == line.amount else f"{line.id}: recalculated {again}, not {line.amount}"
+                    )
                 except ValueError as why:
                     yield f"{line.id}: {why}"
 
@@ -173,7 +188,7 @@ def _nothing_forgotten(connection: Connection) -> Iterator[str | None]:
         late = row.due_at < limit and (row.lease_until is None or row.lease_until < limit)
         yield f"{row.task} {row.subject} is due since {row.due_at}: does the clock run?" if late else None
     for row in connection.execute(select(inbox.c.digest, inbox.c.received_at).where(inbox.c.handled_at.is_(None))):
-        yield f"a notice waits since {row.received_at}: does the clock run?" if row.received_at < limit else None
+        yield (f"a notice waits since {row.received_at}: does the clock run?" if row.received_at < limit else None)
 
 
 def _frozen_unchanged(connection: Connection) -> Iterator[str | None]:
@@ -182,7 +197,7 @@ def _frozen_unchanged(connection: Connection) -> Iterator[str | None]:
         for document in documents.of_period(connection, period):
             if document.frozen:
                 ours = documents.stored_hash(connection, document.id)
-                yield None if ours == document.content_hash else f"{document.key} was changed after it was sent"
+                yield (None if ours == document.content_hash else f"{document.key} was changed after it was sent")
 
 
 def _audit_chain(connection: Connection) -> Iterator[str | None]:
@@ -196,8 +211,9 @@ def _audit_chain(connection: Connection) -> Iterator[str | None]:
 def _links_stay_inside(connection: Connection) -> Iterator[str | None]:
     """I10: every link points at one document of one organisation."""
     rows = connection.execute(
-        select(links.c.document_id, documents_table.c.organisation)
-        .outerjoin(documents_table, documents_table.c.id == links.c.document_id)
+        select(links.c.document_id, documents_table.c.organisation).outerjoin(
+            documents_table, documents_table.c.id == links.c.document_id
+        )
     )
     for document_id, organisation in rows:
         yield None if organisation else f"the link of {document_id} points at no document"
@@ -205,9 +221,9 @@ def _links_stay_inside(connection: Connection) -> Iterator[str | None]:
 
 def _amounts_in_form(connection: Connection) -> Iterator[str | None]:
     """I11: every issued amount is finite, its currency known, its scale the currency's."""
-    query = select(
-        document_lines.c.id, document_lines.c.amount, documents_table.c.currency
-    ).join(documents_table, documents_table.c.id == document_lines.c.document_id)
+    query = select(document_lines.c.id, document_lines.c.amount, documents_table.c.currency).join(
+        documents_table, documents_table.c.id == document_lines.c.document_id
+    )
     for line_id, amount, currency in connection.execute(query):
         if known_currency(currency) is None:
             yield f"{line_id}: unknown currency {currency}"

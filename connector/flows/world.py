@@ -40,7 +40,7 @@ class World:
     """Real things in production, the same fields with stand-ins' addresses in tests.
 
     `microsoft` and `ledgers` are called late, so that a command that needs neither works without settings for
-    them. `crash` is where the crash tests cut (default: never); it gets the name of the step just taken.
+    them. `passed` hears the name of each step of a push just taken: the crash tests die there.
     """
 
     engine: Engine

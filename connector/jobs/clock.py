@@ -46,8 +46,14 @@ def _slot(now: datetime, minutes: int) -> str:
 
 
 def run(
-    world: World, bell: Bell, poll_minutes: int, *, push: bool, every: float = RECONCILE_SECONDS,
-    stop: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep,
+    world: World,
+    bell: Bell,
+    poll_minutes: int,
+    *,
+    push: bool,
+    every: float = RECONCILE_SECONDS,
+    stop: Callable[[], bool] = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Tick until told to stop. While the clock itself works off what is due, it does not sleep in between."""
     _log.info("clock_started", every=every)

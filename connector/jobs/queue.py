@@ -99,7 +99,12 @@ class Bell:
             return
         try:
             Queue(queue, connection=self._connection, serializer=SignedJson, job_class=OnlyOurJob).enqueue_call(
-                _TASK, args=(work_id,), timeout=JOB_SECONDS, result_ttl=0, failure_ttl=60, description=f"work {work_id}"
+                _TASK,
+                args=(work_id,),
+                timeout=JOB_SECONDS,
+                result_ttl=0,
+                failure_ttl=60,
+                description=f"work {work_id}",
             )
         except (RedisError, OSError) as error:
             _log.warning("bell_silent", why=type(error).__name__)

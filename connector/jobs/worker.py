@@ -32,7 +32,10 @@ def run(settings: Settings, queue: str) -> None:
     connection = redis.Redis.from_url(settings.redis_url)
     worker = Worker(
         [Queue(queue, connection=connection, serializer=SignedJson, job_class=OnlyOurJob)],
-        connection=connection, serializer=SignedJson, job_class=OnlyOurJob, worker_ttl=_WORKER_TTL,
+        connection=connection,
+        serializer=SignedJson,
+        job_class=OnlyOurJob,
+        worker_ttl=_WORKER_TTL,
         maintenance_interval=_MAINTENANCE_SECONDS,
     )
     worker.work(logging_level="WARNING")

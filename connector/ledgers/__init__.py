@@ -60,9 +60,23 @@ class CheckItem:
 
 
 ErrorCode = Literal[
-    "auth_expired", "auth_revoked", "permission", "misconfigured", "validation", "reference_missing",
-    "period_closed", "currency_mismatch", "duplicate_ref", "conflict", "immutable_state", "totals_mismatch",
-    "too_large", "rate_limited", "transient", "outcome_unknown", "unsupported",
+    "auth_expired",
+    "auth_revoked",
+    "permission",
+    "misconfigured",
+    "validation",
+    "reference_missing",
+    "period_closed",
+    "currency_mismatch",
+    "duplicate_ref",
+    "conflict",
+    "immutable_state",
+    "totals_mismatch",
+    "too_large",
+    "rate_limited",
+    "transient",
+    "outcome_unknown",
+    "unsupported",
 ]
 
 

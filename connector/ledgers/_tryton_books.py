@@ -174,9 +174,7 @@ class Books:
         address: dict[str, object] = {}
         if document.country:
             # The countries are an optional import in Tryton; without them the address stays without one.
-            countries = self._rows(
-                "country.country", [["code", "=", document.country.upper()]], ["id"], until, limit=1
-            )
+            countries = self._rows("country.country", [["code", "=", document.country.upper()]], ["id"], until, limit=1)
             address = {"country": countries[0].id("id")} if countries else {}
         values = {
             "name": one_line(document.customer_name) or document.customer_code,
@@ -196,15 +194,11 @@ class Books:
         except LedgerError as error:
             if error.effect == "unknown":
                 # The customer may be there now, the invoice surely is not: the next try finds him.
-                raise LedgerError(
-                    "transient", f"The customer may not have been created. {error.text}"
-                ) from error
+                raise LedgerError("transient", f"The customer may not have been created. {error.text}") from error
             raise
         customer = self._customer(document, accounts, [], until)
         if customer is None:
-            raise LedgerError(
-                "reference_missing", f"The customer {document.customer_code} was created, but is gone."
-            )
+            raise LedgerError("reference_missing", f"The customer {document.customer_code} was created, but is gone.")
         return customer
 
     # -- inside ----------------------------------------------------------------------------------------------
@@ -227,9 +221,7 @@ class Books:
         user = f"User {self._settings.user}"
         domain: list[object] = [["party.name", "=", name]]
         if not name:
-            preferences = self._wire.call(
-                "model.res.user.get_preferences", True, until=until, context=context
-            )
+            preferences = self._wire.call("model.res.user.get_preferences", True, until=until, context=context)
             own = preferences.get("company") if isinstance(preferences, Mapping) else None
             if own is None:
                 raise LedgerError("misconfigured", f"{user} has no company in Tryton.")
@@ -250,9 +242,7 @@ class Books:
             return 0
         digits = rows[0].id_or_zero("digits")
         if any(-_exponent(line.net_amount) > digits for line in document.lines):
-            missing.append(
-                f"Tryton keeps only {digits} decimals of {document.currency}; correct the currency there."
-            )
+            missing.append(f"Tryton keeps only {digits} decimals of {document.currency}; correct the currency there.")
         return rows[0].id_or_zero("id")
 
     def _account(self, kind: str, code: str, missing: list[str], until: Until) -> int:
@@ -309,9 +299,7 @@ class Books:
         code = document.customer_code
         domain: list[object] = [["code", "=", code], ["active", "in", [True, False]]]
         fields = ["id", "code", "active", "account_receivable"]
-        parties = [
-            row for row in self._rows("party.party", domain, fields, until) if row.text("code") == code
-        ]
+        parties = [row for row in self._rows("party.party", domain, fields, until) if row.text("code") == code]
         if not parties or not code:
             if not self._settings.create_customers or not code:
                 missing.append(f"Tryton has no customer with the code {code or '(empty)'}.")
@@ -324,9 +312,7 @@ class Books:
         if not address:
             missing.append(f"The customer {code} has no address in Tryton.")
         # As Tryton's own screens do: the customer's own account, else the company's default.
-        receivable = (
-            accounts.receivable or party.id_or_zero("account_receivable") or accounts.default_receivable
-        )
+        receivable = accounts.receivable or party.id_or_zero("account_receivable") or accounts.default_receivable
         if not receivable:
             missing.append(f"Tryton has no receivable account for the customer {code}.")
         return Customer(party.id_or_zero("id"), address, receivable)

@@ -49,9 +49,7 @@ class Until:
     def left(self) -> float:
         left = self._end - time.monotonic()
         if left <= 0:
-            raise LedgerError(
-                "transient", f"Tryton took longer than {self._seconds:g} seconds; nothing more was sent."
-            )
+            raise LedgerError("transient", f"Tryton took longer than {self._seconds:g} seconds; nothing more was sent.")
         return left
 
 
@@ -174,9 +172,7 @@ class Wire:
         order: list[list[str]] | None = None,
     ) -> list[Row]:
         """search_read: the records that fit, with these fields."""
-        found = self.call(
-            f"model.{model}.search_read", domain, 0, limit, order, fields, until=until, context=context
-        )
+        found = self.call(f"model.{model}.search_read", domain, 0, limit, order, fields, until=until, context=context)
         if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
             raise _malformed(model)
         return [Row(item) for item in found]
@@ -187,9 +183,7 @@ class Wire:
         params: list[object] = [self._user, {"password": self._password}]
         answer = self._exchange(self._url, "common.db.login", params, "", "read", until)
         if answer.status == 401:
-            raise LedgerError(
-                "auth_revoked", f"Tryton refused the password of user {self._user}.", status=401
-            )
+            raise LedgerError("auth_revoked", f"Tryton refused the password of user {self._user}.", status=401)
         result = self._result(answer, "read")
         if not isinstance(result, list) or len(result) < 2 or not isinstance(result[1], str):
             raise _malformed("login")
@@ -197,9 +191,7 @@ class Wire:
         self._session = base64.b64encode(secret.encode()).decode()
         return self._session
 
-    def _exchange(
-        self, url: str, method: str, params: list[Any], session: str, effect: Effect, until: Until
-    ) -> _Reply:
+    def _exchange(self, url: str, method: str, params: list[Any], session: str, effect: Effect, until: Until) -> _Reply:
         self._number += 1
         headers = {"Content-Type": "application/json"}
         if session:
@@ -273,9 +265,7 @@ def _refused(reply: _Reply, effect: Effect) -> LedgerError:
     if status == 403:
         return LedgerError("permission", "Tryton does not offer this call to this user.", status=status)
     if status == 404:
-        return LedgerError(
-            "misconfigured", "There is no such Tryton database at this address.", status=status
-        )
+        return LedgerError("misconfigured", "There is no such Tryton database at this address.", status=status)
     if status == 413:
         return LedgerError("too_large", "The document is larger than Tryton accepts.", status=status)
     if status == 429:
@@ -289,9 +279,7 @@ def _refused(reply: _Reply, effect: Effect) -> LedgerError:
             return _unknown(words, status=status, retry_after=reply.answer.retry_after)
         return LedgerError("transient", words, status=status, retry_after=reply.answer.retry_after)
     if status in (400, 409, 422):
-        return LedgerError(
-            "validation", f"Tryton did not understand the request (status {status}).", status=status
-        )
+        return LedgerError("validation", f"Tryton did not understand the request (status {status}).", status=status)
     # 405 is another Tryton series, 3xx a moved address: somebody must look at the settings.
     return LedgerError(
         "misconfigured", f"This address does not answer like Tryton 8.2 (status {status}).", status=status

@@ -160,9 +160,7 @@ class TrytonLedger:
 
     def _write(self, button: str, number: int, until: Until) -> None:
         context = self._books.context(until)
-        self._wire.call(
-            f"model.account.invoice.{button}", [number], until=until, context=context, effect="write"
-        )
+        self._wire.call(f"model.account.invoice.{button}", [number], until=until, context=context, effect="write")
 
     def _answers(self) -> frozenset[str]:
         # A tax that the partner chose for every line differs from Tryton's default on purpose.
@@ -181,9 +179,7 @@ class TrytonLedger:
         if found.state in ("posted", "paid"):
             return
         if found.state == "cancelled":
-            raise LedgerError(
-                "immutable_state", f"The draft was cancelled in Tryton. {refusal.text}"
-            ) from refusal
+            raise LedgerError("immutable_state", f"The draft was cancelled in Tryton. {refusal.text}") from refusal
         if found.day is not None and self._books.missing_period(found.day, until):
             raise LedgerError("period_closed", refusal.text) from refusal
         raise refusal
@@ -261,9 +257,7 @@ class TrytonLedger:
             "currency": found.currency,
             "invoice_date": wire_date(document.issue_date),
             "reference": document.ref,
-            "description": one_line(
-                " · ".join(part for part in (document.text or document.period, order) if part)
-            ),
+            "description": one_line(" · ".join(part for part in (document.text or document.period, order) if part)),
             "comment": document.url,
         }
         if found.accounts.payment_term:
@@ -310,15 +304,10 @@ def _as_sent(line: LedgerLine, currency: str) -> tuple[Decimal, Decimal]:
     """
     through_float = Decimal(str(float(line.quantity)))
     given = through_float == line.quantity and _decimals(line.unit_price) <= _UNIT_PRICE_DIGITS
-    if (
-        given
-        and round_half_away(line.quantity * line.unit_price, _decimals(line.net_amount)) == line.net_amount
-    ):
+    if given and round_half_away(line.quantity * line.unit_price, _decimals(line.net_amount)) == line.net_amount:
         return through_float, line.unit_price
     if _decimals(line.net_amount) > _UNIT_PRICE_DIGITS:
-        words = (
-            f"Line {line.line_no}: {line.net_amount} {currency} has more than {_UNIT_PRICE_DIGITS} decimals."
-        )
+        words = f"Line {line.line_no}: {line.net_amount} {currency} has more than {_UNIT_PRICE_DIGITS} decimals."
         raise LedgerError("validation", words)
     return Decimal("1.0"), line.net_amount
 
@@ -357,9 +346,7 @@ LEDGER = LedgerInfo(
         SettingField("tax", "Name of the tax put on every line; default: none"),
         SettingField("finalise", "yes: issue what is verified; no: leave drafts", default="no"),
         SettingField("timeout", "Seconds one operation may take in all", default="30"),
-        SettingField(
-            "max_server_time", "Seconds after which Tryton has surely ended a request", default="30"
-        ),
+        SettingField("max_server_time", "Seconds after which Tryton has surely ended a request", default="30"),
     ),
     open=_open,
 )

@@ -33,9 +33,7 @@ class Origin:
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}" + (
-            "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        )
+        return f"{self.scheme}://{host}" + ("" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}")
 
 
 def origin_of(url: str) -> Origin:
@@ -121,9 +119,7 @@ def _setting_origin(text: str) -> Origin:
     try:
         origin = origin_of(text)
     except BadAddress as problem:
-        raise Misconfigured(
-            f"An allowed address in the settings is wrong: {problem}.", code="settings"
-        ) from None
+        raise Misconfigured(f"An allowed address in the settings is wrong: {problem}.", code="settings") from None
     if urlsplit(text).path.strip("/") or urlsplit(text).query:
         raise Misconfigured(f"The allowed address {origin} must not carry a path.", code="settings")
     return origin

@@ -109,9 +109,7 @@ def _check_strength(certificate: x509.Certificate, *, is_root: bool) -> None:
         raise NotProved("a certificate in the chain is signed with a weak algorithm")
 
 
-def _build_chain(
-    leaf: x509.Certificate, trusted: TrustedAuthorities, now: datetime
-) -> Sequence[x509.Certificate]:
+def _build_chain(leaf: x509.Certificate, trusted: TrustedAuthorities, now: datetime) -> Sequence[x509.Certificate]:
     """The chain by the library's path building, with policies of our own.
 
     Its default for clients wants clientAuth and refuses code-signing leaves, and its default for authorities

@@ -140,9 +140,7 @@ class HttpClient:
 
         again = retry_if_result(lambda answer: answer.status in TRIED_AGAIN)
         lost = retry_if_exception_type((NotSent, Uncertain))
-        tries = Retrying(
-            retry=again | lost, wait=wait, stop=stop, sleep=self._sleep, retry_error_callback=give_up
-        )
+        tries = Retrying(retry=again | lost, wait=wait, stop=stop, sleep=self._sleep, retry_error_callback=give_up)
         return tries(once)
 
     def download(

@@ -77,9 +77,7 @@ def day_of(text: str) -> date | None:
     return None if moment.year == _YEAR_ONE else moment.astimezone(UTC).date()
 
 
-def _add(
-    item: dict[str, Any], parent: VendorInvoice | None, documents: dict[str, VendorInvoice], depth: int
-) -> None:
+def _add(item: dict[str, Any], parent: VendorInvoice | None, documents: dict[str, VendorInvoice], depth: int) -> None:
     if depth > MAX_NESTING or not _text(item, "id"):
         return
     document = _document(item, parent)
@@ -121,9 +119,7 @@ def _document(item: dict[str, Any], parent: VendorInvoice | None) -> VendorInvoi
     )
 
 
-def _period(
-    platform: Platform, day: date, covers_from: date | None, parent: VendorInvoice | None
-) -> BillingPeriod:
+def _period(platform: Platform, day: date, covers_from: date | None, parent: VendorInvoice | None) -> BillingPeriod:
     """A replacement without dates of its own belongs to the period of what it replaces."""
     if parent is not None and covers_from is None:
         return parent.period

@@ -110,9 +110,7 @@ class MicrosoftApi:
         """GET; the body with exact numbers."""
         return require_json(self.send(audience, "GET", url, headers=headers))
 
-    def post_json(
-        self, audience: Audience, url: str, json: object, *, headers: Mapping[str, str] | None = None
-    ) -> Any:
+    def post_json(self, audience: Audience, url: str, json: object, *, headers: Mapping[str, str] | None = None) -> Any:
         """POST of something that may be posted twice; the body with exact numbers, None if there is none."""
         answer = self.send(audience, "POST", url, json=json, headers=headers)
         return require_json(answer) if answer.body.strip() else None

@@ -102,9 +102,7 @@ def problem_of(answer: Answer, audience: Audience, request_id: str) -> Connector
     if answer.status == 401:
         wants_mfa = found.code == "900421" or "mfa" in f"{found.text} {_challenge(answer.headers)}".lower()
         return Misconfigured(
-            f"{system} wants multi-factor authentication."
-            if wants_mfa
-            else f"{system} refused our token{words}",
+            f"{system} wants multi-factor authentication." if wants_mfa else f"{system} refused our token{words}",
             code="mfa" if wants_mfa else "token_refused",
             system=system,
             action=_MFA if wants_mfa else _RIGHTS[audience],

@@ -21,9 +21,7 @@ class SecretBox:
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
-            raise Misconfigured(
-                "There is no key to encrypt secrets with.", code="encryption_key", action=_ADVICE
-            )
+            raise Misconfigured("There is no key to encrypt secrets with.", code="encryption_key", action=_ADVICE)
         usable = True
         fernets: list[Fernet] = []
         try:
@@ -32,9 +30,7 @@ class SecretBox:
             usable = False
         # Raised out here, so that no chained exception repeats a piece of the key
         if not usable:
-            raise Misconfigured(
-                "An encryption key is not a Fernet key.", code="encryption_key", action=_ADVICE
-            )
+            raise Misconfigured("An encryption key is not a Fernet key.", code="encryption_key", action=_ADVICE)
         self._fernet = MultiFernet(fernets)
 
     def seal(self, text: str) -> str:

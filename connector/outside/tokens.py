@@ -42,12 +42,8 @@ _ADMIN_CONSENT = (
     "In Microsoft Entra, App registrations, API permissions: add the permission and let an administrator "
     "grant consent for the partner tenant."
 )
-_CHECK_TENANT = (
-    "Set MICROSOFT_TENANT_ID to the directory (tenant) id of the partner, as Microsoft Entra shows it."
-)
-_CHECK_CLIENT = (
-    "Set MICROSOFT_CLIENT_ID to the application (client) id of an app registered in the partner tenant."
-)
+_CHECK_TENANT = "Set MICROSOFT_TENANT_ID to the directory (tenant) id of the partner, as Microsoft Entra shows it."
+_CHECK_CLIENT = "Set MICROSOFT_CLIENT_ID to the application (client) id of an app registered in the partner tenant."
 _KNOWN_CODES: dict[int, tuple[str, str, str]] = {
     7000215: ("client_secret", "Microsoft refused the client secret.", _NEW_SECRET),
     7000216: ("client_secret", "Microsoft asks for a client secret.", _NEW_SECRET),
@@ -240,9 +236,7 @@ class _MsalHttp:
         except Uncertain as lost:
             again = Transient(lost.sentence, code=lost.code, system=lost.system)
         else:
-            return _MsalResponse(
-                self.last.status, self.last.body.decode("utf-8", "replace"), self.last.headers
-            )
+            return _MsalResponse(self.last.status, self.last.body.decode("utf-8", "replace"), self.last.headers)
         # Asking for a token twice does no harm
         raise again
 
@@ -285,9 +279,7 @@ def _refusal(result: Mapping[str, Any], answer: Answer | None) -> ConnectorError
     word = str(result.get("error", ""))
     status = answer.status if answer else 0
     reference = f"AADSTS{codes[0]}" if codes else ""
-    transient = (
-        status in (408, 429) or status >= 500 or word in _TRANSIENT_WORDS or _TRANSIENT_CODES & set(codes)
-    )
+    transient = status in (408, 429) or status >= 500 or word in _TRANSIENT_WORDS or _TRANSIENT_CODES & set(codes)
     known = next((_KNOWN_CODES[code] for code in codes if code in _KNOWN_CODES), None) or _WORDS.get(word)
     if known is not None and not transient:
         code, sentence, action = known

@@ -119,9 +119,7 @@ def _number(cell: str, sign: DecimalSign) -> object:
     if not cell.strip():
         return None
     text = number_text(cell, sign)
-    return (
-        BadNumber(cell[:60], f"{cell[:40]!r} is not a number with a decimal {sign}") if text is None else text
-    )
+    return BadNumber(cell[:60], f"{cell[:40]!r} is not a number with a decimal {sign}") if text is None else text
 
 
 def _encoding(path: Path) -> str:

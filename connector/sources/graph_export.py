@@ -117,9 +117,7 @@ def export(
                 return finished
             return fetcher.fetch(finished)
         except ForeignTenant as reason:
-            raise Refused(
-                f"Graph gave an export that is not ours: {reason}.", code="foreign_tenant"
-            ) from None
+            raise Refused(f"Graph gave an export that is not ours: {reason}.", code="foreign_tenant") from None
         except BadManifest as reason:
             trouble = Transient(f"An export cannot be accepted: {reason}.", code="manifest_broken")
         except BrokenFile as reason:
@@ -214,9 +212,7 @@ class _Calls:
             link = inline if isinstance(inline, str) else ""
         where = self._ours(link, "manifests")
         finished = (
-            _Finished(where, False, None)
-            if where
-            else _Finished(f"{address}?$expand=resourceLocation", True, None)
+            _Finished(where, False, None) if where else _Finished(f"{address}?$expand=resourceLocation", True, None)
         )
         found = self.read_again(finished)
         if found is None:
@@ -240,9 +236,7 @@ class _Calls:
 class _Fetcher:
     """Fetches the files of one set, renewing the permission on the way."""
 
-    def __init__(
-        self, calls: _Calls, http: HttpClient, folder: Path, limits: Limits, progress: Progress
-    ) -> None:
+    def __init__(self, calls: _Calls, http: HttpClient, folder: Path, limits: Limits, progress: Progress) -> None:
         self._calls = calls
         self._http = http
         self._folder = folder

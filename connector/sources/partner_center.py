@@ -109,9 +109,7 @@ class _TokenRefused(Exception):
     """A continuation token is no longer good: the list begins again (its lifetime is not published)."""
 
 
-def _keep(
-    pages: Iterator[tuple[Answer, dict[str, Any]]], staging: Path, prefix: str, progress: Progress
-) -> list[str]:
+def _keep(pages: Iterator[tuple[Answer, dict[str, Any]]], staging: Path, prefix: str, progress: Progress) -> list[str]:
     names: list[str] = []
     done = 0
     for number, (answer, _) in enumerate(pages, 1):
@@ -123,9 +121,7 @@ def _keep(
     return names
 
 
-def _by_offset(
-    api: MicrosoftApi, path: str, query: dict[str, Any]
-) -> Iterator[tuple[Answer, dict[str, Any]]]:
+def _by_offset(api: MicrosoftApi, path: str, query: dict[str, Any]) -> Iterator[tuple[Answer, dict[str, Any]]]:
     """Pages by size and offset; a short page ends the list unless the answer itself says that there is
     more.
     """

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -181,9 +182,7 @@ def _page_items(path: Path) -> list[bytes]:
         page = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
         items = next((value for name, value in page.items() if name.casefold() == "items"), None)
         if items is None:
-            raise UnreadableFile(
-                f"{path.name} has no list of items.", code="not_a_page", action="It is fetched again."
-            )
+            raise UnreadableFile(f"{path.name} has no list of items.", code="not_a_page", action="It is fetched again.")
         return [bytes(item) for item in msgspec.json.decode(items, type=list[msgspec.Raw])]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableFile(
@@ -347,7 +346,12 @@ def as_moment(value: object) -> datetime | None:
     >>> as_moment("0001-01-01T00:00:00") is None
     True
     """
-    text = as_text(value) if not isinstance(value, BadNumber) else value.text
+    return _moment(value.text if isinstance(value, BadNumber) else as_text(value))
+
+
+@lru_cache(maxsize=8192)
+def _moment(text: str) -> datetime | None:
+    """A month has few different times among many lines."""
     if not text:
         return None
     match = _MOMENT.fullmatch(text)

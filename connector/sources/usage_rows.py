@@ -198,9 +198,7 @@ def read_usage_records(records: Iterable[RawRecord], origin: Origin, sink: Sink 
     return collector.finish()
 
 
-def _taken_fast(
-    collector: _Collector, decode: _Decode, block: bytes, lines: list[bytes], before: int
-) -> bool:
+def _taken_fast(collector: _Collector, decode: _Decode, block: bytes, lines: list[bytes], before: int) -> bool:
     """Whether a block went through the fast path; if not, nothing of it was counted."""
     if not block.isascii():
         try:

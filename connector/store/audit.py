@@ -22,9 +22,7 @@ _FIRST = "0" * 64
 _LOCK = 7_301_204
 
 
-def append(
-    connection: Connection, who: str, action: str, subject: str, before: str, after: str, why: str = ""
-) -> int:
+def append(connection: Connection, who: str, action: str, subject: str, before: str, after: str, why: str = "") -> int:
     """Add a row in the caller's transaction; its number. None of the texts may hold a secret."""
     if connection.dialect.name == "postgresql":
         # two rows must not follow the same one; on SQLite the one writer is enough

@@ -207,9 +207,7 @@ def list_lines(connection: Connection, scope: Scope, offset: int, limit: int) ->
 
 def find_line(connection: Connection, scope: Scope, no: int) -> CustomerLine | None:
     """One line by its number on the invoice."""
-    query = _select(_lines, CustomerLine).where(
-        _lines.c.document_id == _document_of(scope), _lines.c.no == no
-    )
+    query = _select(_lines, CustomerLine).where(_lines.c.document_id == _document_of(scope), _lines.c.no == no)
     row = connection.execute(query).one_or_none()
     return None if row is None else _line(row)
 
@@ -220,9 +218,7 @@ def count_parts(connection: Connection, scope: Scope, line_no: int) -> int:
     return connection.execute(query).scalar_one()
 
 
-def list_parts(
-    connection: Connection, scope: Scope, line_no: int, offset: int, limit: int
-) -> list[CustomerPart]:
+def list_parts(connection: Connection, scope: Scope, line_no: int, offset: int, limit: int) -> list[CustomerPart]:
     """What a line is made of, in time order, the credit of a change before its charge."""
     query = _select(_parts, CustomerPart).where(_parts.c.document_id == _document_of(scope))
     query = query.where(_parts.c.line_no == line_no).order_by(_parts.c.no)

@@ -16,9 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from connector.domain.documents import Calculation, Document, Part, RuleLost, RuleUsed
-from connector.domain.explain import ExplainStep
-from connector.domain.money import amount_text, exact_text, plain_text
+from connector.domain.documents import Document, Part
+from connector.domain.money import exact_text, plain_text
 from connector.store.database import database_now
 from connector.store.tables import calculations, document_lines, documents, links, parts, postings
 
@@ -67,41 +66,31 @@ class StoredLine:
     detail_lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPart:
-    """A part with its calculation, as `explain` and the next revision need it."""
-
-    line_id: str
-    reversal: bool
-    charge_type: str
-    start: date | None
-    end: date | None
-    days: int | None
-    cycle_days: int | None
-    quantity: Decimal
-    unit_price: Fraction | None
-    exact: Fraction
-    amount: Decimal
-    reverses: str
-    step: ExplainStep
-    rule: RuleUsed | None
-    lost: tuple[RuleLost, ...]
-    cost: Decimal
-    cost_currency: str
-
-
 def write(
-    connection: Connection, document: Document, *, organisation_name: str, ref: str, held_reason: str,
+    connection: Connection,
+    document: Document,
+    *,
+    organisation_name: str,
+    ref: str,
+    held_reason: str,
     usage_sets: Sequence[tuple[str, tuple[str, ...]]],
 ) -> None:
     """Store an open document, replacing its former content. `usage_sets`: line id -> invoices with daily rows."""
     sets = dict(usage_sets)
     values: dict[str, Any] = {
-        "key": document.key, "period": document.period, "organisation": document.organisation,
-        "organisation_name": organisation_name, "currency": document.currency, "revision": document.revision,
-        "kind": document.kind, "net_total": document.net_total,
-        "costs": [[currency, format(amount, "f")] for currency, amount in document.costs], "ref": ref,
-        "held_reason": held_reason, "content_hash": content_hash(document), "made_at": database_now(connection),
+        "key": document.key,
+        "period": document.period,
+        "organisation": document.organisation,
+        "organisation_name": organisation_name,
+        "currency": document.currency,
+        "revision": document.revision,
+        "kind": document.kind,
+        "net_total": document.net_total,
+        "costs": [[currency, format(amount, "f")] for currency, amount in document.costs],
+        "ref": ref,
+        "held_reason": held_reason,
+        "content_hash": content_hash(document),
+        "made_at": database_now(connection),
     }
     known = connection.execute(select(documents.c.state).where(documents.c.id == document.id)).scalar_one_or_none()
     assert known != "frozen", "a frozen document never changes"
@@ -111,15 +100,30 @@ def write(
         _forget_lines(connection, [document.id])
         connection.execute(update(documents).where(documents.c.id == document.id).values(**values))
     _insert(
-        connection, document_lines,
+        connection,
+        document_lines,
         (
             {
-                "id": line.id, "document_id": document.id, "no": line.no, "text": line.text, "kind": line.kind,
-                "quantity": line.quantity, "unit_price": line.unit_price, "amount": line.amount, "cost": line.cost,
-                "cost_currency": line.cost_currency, "tenant_id": line.tenant_id,
-                "subscription_id": line.subscription_id, "product_id": line.product_id, "sku_id": line.sku_id,
-                "product_name": line.product_name, "sentence": line.sentence, "price_text": line.price_text,
-                "price_from": line.price_from, "outlook": line.outlook, "usage_sets": list(sets.get(line.id, ())),
+                "id": line.id,
+                "document_id": document.id,
+                "no": line.no,
+                "text": line.text,
+                "kind": line.kind,
+                "quantity": line.quantity,
+                "unit_price": line.unit_price,
+                "amount": line.amount,
+                "cost": line.cost,
+                "cost_currency": line.cost_currency,
+                "tenant_id": line.tenant_id,
+                "subscription_id": line.subscription_id,
+                "product_id": line.product_id,
+                "sku_id": line.sku_id,
+                "product_name": line.product_name,
+                "sentence": line.sentence,
+                "price_text": line.price_text,
+                "price_from": line.price_from,
+                "outlook": line.outlook,
+                "usage_sets": list(sets.get(line.id, ())),
             }
             for line in document.lines
         ),
@@ -137,11 +141,24 @@ def _insert(connection: Connection, table: Any, rows: Iterable[dict[str, Any]]) 
 
 def _part_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
     return {
-        "document_line_id": line_id, "no": no, "line_id": part.line_id, "reversal": part.reversal,
-        "charge_type": part.charge_type, "start": part.start, "end": part.end, "days": part.days,
-        "cycle_begin": part.cycle_begin, "cycle_end": part.cycle_end, "cycle_days": part.cycle_days,
-        "quantity": part.quantity, "unit_price": part.unit_price, "exact": part.calculation.exact,
-        "amount": part.amount, "reverses": part.reverses, "sentence": "", "rate": part.rate,
+        "document_line_id": line_id,
+        "no": no,
+        "line_id": part.line_id,
+        "reversal": part.reversal,
+        "charge_type": part.charge_type,
+        "start": part.start,
+        "end": part.end,
+        "days": part.days,
+        "cycle_begin": part.cycle_begin,
+        "cycle_end": part.cycle_end,
+        "cycle_days": part.cycle_days,
+        "quantity": part.quantity,
+        "unit_price": part.unit_price,
+        "exact": part.calculation.exact,
+        "amount": part.amount,
+        "reverses": part.reverses,
+        "sentence": "",
+        "rate": part.rate,
         "rate_date": part.rate_date,
     }
 
@@ -149,13 +166,21 @@ def _part_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
 def _calculation_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
     rule = part.rule
     return {
-        "document_line_id": line_id, "no": no, "op": part.calculation.op,
-        "operands": [exact_text(operand) for operand in part.calculation.operands], "text": part.calculation.text,
-        "invoice_id": part.invoice_id, "cost": part.cost, "cost_currency": part.cost_currency,
+        "document_line_id": line_id,
+        "no": no,
+        "op": part.calculation.op,
+        "operands": [exact_text(operand) for operand in part.calculation.operands],
+        "text": part.calculation.text,
+        "invoice_id": part.invoice_id,
+        "cost": part.cost,
+        "cost_currency": part.cost_currency,
         "rule": None
         if rule is None
         else {
-            "id": rule.id, "version": rule.version, "name": rule.name, "level": rule.level,
+            "id": rule.id,
+            "version": rule.version,
+            "name": rule.name,
+            "level": rule.level,
             "valid_from": rule.valid_from.isoformat() if rule.valid_from else "",
             "valid_to": rule.valid_to.isoformat() if rule.valid_to else "",
         },
@@ -166,11 +191,26 @@ def _calculation_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
 def content_hash(document: Document) -> str:
     """Fingerprint of everything a document says: the same content gives the same hash, today or in two years."""
     return _fingerprint(
-        document.key, document.currency, document.net_total,
+        document.key,
+        document.currency,
+        document.net_total,
         [
             (
-                (line.id, line.no, line.text, line.kind, line.quantity, line.unit_price, line.amount, line.cost,
-                 line.cost_currency, line.subscription_id, line.product_id, line.sku_id, line.sentence),
+                (
+                    line.id,
+                    line.no,
+                    line.text,
+                    line.kind,
+                    line.quantity,
+                    line.unit_price,
+                    line.amount,
+                    line.cost,
+                    line.cost_currency,
+                    line.subscription_id,
+                    line.product_id,
+                    line.sku_id,
+                    line.sentence,
+                ),
                 [(part.line_id, part.reversal, part.calculation.exact, part.amount) for part in line.parts],
             )
             for line in document.lines
@@ -192,11 +232,26 @@ def stored_hash(connection: Connection, document_id: str) -> str:
     for row in connection.execute(query):
         by_line.setdefault(row.document_line_id, []).append((row.line_id, row.reversal, row.exact, row.amount))
     return _fingerprint(
-        document.key, document.currency, document.net_total,
+        document.key,
+        document.currency,
+        document.net_total,
         [
             (
-                (line.id, line.no, line.text, line.kind, line.quantity, line.unit_price, line.amount, line.cost,
-                 line.cost_currency, line.subscription_id, line.product_id, line.sku_id, line.sentence),
+                (
+                    line.id,
+                    line.no,
+                    line.text,
+                    line.kind,
+                    line.quantity,
+                    line.unit_price,
+                    line.amount,
+                    line.cost,
+                    line.cost_currency,
+                    line.subscription_id,
+                    line.product_id,
+                    line.sku_id,
+                    line.sentence,
+                ),
                 by_line.get(line.id, []),
             )
             for line in lines_of(connection, document_id)
@@ -205,16 +260,27 @@ def stored_hash(connection: Connection, document_id: str) -> str:
 
 
 def _fingerprint(
-    key: str, currency: str, net_total: Decimal, rows: Sequence[tuple[tuple[Any, ...], Sequence[tuple[Any, ...]]]]
+    key: str,
+    currency: str,
+    net_total: Decimal,
+    rows: Sequence[tuple[tuple[Any, ...], Sequence[tuple[Any, ...]]]],
 ) -> str:
-    content = [key, currency, plain_text(net_total), [[_texts(line), [_texts(p) for p in below]] for line, below in rows]]
+    content = [
+        key,
+        currency,
+        plain_text(net_total),
+        [[_texts(line), [_texts(p) for p in below]] for line, below in rows],
+    ]
     return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
     """Values as text that does not depend on how a database keeps a number's trailing zeros."""
     return [
-        plain_text(value) if isinstance(value, Decimal) else exact_text(value) if isinstance(value, Fraction)
+        plain_text(value)
+        if isinstance(value, Decimal)
+        else exact_text(value)
+        if isinstance(value, Fraction)
         else str(value)
         for value in values
     ]
@@ -273,9 +339,21 @@ def one(connection: Connection, document_id: str) -> StoredDocument | None:
 
 def _stored(row: Row[Any]) -> StoredDocument:
     return StoredDocument(
-        row.id, row.key, row.period, row.organisation, row.organisation_name, row.currency, row.revision, row.kind,
-        row.net_total, tuple((currency, Decimal(amount)) for currency, amount in row.costs), row.ref,
-        row.state == "frozen", row.issue_date, row.held_reason, row.content_hash,
+        row.id,
+        row.key,
+        row.period,
+        row.organisation,
+        row.organisation_name,
+        row.currency,
+        row.revision,
+        row.kind,
+        row.net_total,
+        tuple((currency, Decimal(amount)) for currency, amount in row.costs),
+        row.ref,
+        row.state == "frozen",
+        row.issue_date,
+        row.held_reason,
+        row.content_hash,
     )
 
 
@@ -295,9 +373,7 @@ def lines_by_document(connection: Connection, period: str) -> dict[str, list[Sto
 
 
 def lines_of(connection: Connection, document_id: str) -> list[StoredLine]:
-    query = (
-        select(document_lines).where(document_lines.c.document_id == document_id).order_by(document_lines.c.no)
-    )
+    query = select(document_lines).where(document_lines.c.document_id == document_id).order_by(document_lines.c.no)
     return [_line(row, 0) for row in connection.execute(query)]
 
 
@@ -308,8 +384,21 @@ def line(connection: Connection, line_id: str) -> StoredLine | None:
 
 def _line(row: Row[Any], detail_lines: int) -> StoredLine:
     return StoredLine(
-        row.id, row.document_id, row.no, row.text, row.kind, row.quantity, row.unit_price, row.amount, row.cost,
-        row.cost_currency, row.subscription_id, row.product_id, row.sku_id, row.sentence, detail_lines,
+        row.id,
+        row.document_id,
+        row.no,
+        row.text,
+        row.kind,
+        row.quantity,
+        row.unit_price,
+        row.amount,
+        row.cost,
+        row.cost_currency,
+        row.subscription_id,
+        row.product_id,
+        row.sku_id,
+        row.sentence,
+        detail_lines,
     )
 
 
@@ -321,93 +410,4 @@ def _part_counts(connection: Connection, period: str) -> dict[str, int]:
         .where(documents.c.period == period)
         .group_by(parts.c.document_line_id)
     )
-    return {line_id: count for line_id, count in connection.execute(query)}
-
-
-def parts_of(connection: Connection, line_id: str, currency: str) -> list[StoredPart]:
-    """The parts of a summary line with their calculations, in order."""
-    query = (
-        select(parts, calculations.c.op, calculations.c.operands, calculations.c.text, calculations.c.rule,
-               calculations.c.lost, calculations.c.cost, calculations.c.cost_currency)
-        .join(
-            calculations,
-            (calculations.c.document_line_id == parts.c.document_line_id) & (calculations.c.no == parts.c.no),
-        )
-        .where(parts.c.document_line_id == line_id)
-        .order_by(parts.c.no)
-    )
-    return [_stored_part(row, currency) for row in connection.execute(query)]
-
-
-def _stored_part(row: Row[Any], currency: str) -> StoredPart:
-    step = ExplainStep(
-        row.op, tuple(row.operands), exact_text(row.exact), amount_text(row.amount, currency), row.text
-    )
-    return StoredPart(
-        row.line_id, row.reversal, row.charge_type, row.start, row.end, row.days, row.cycle_days, row.quantity,
-        row.unit_price, row.exact, row.amount, row.reverses, step, rule_of(row.rule),
-        tuple(RuleLost(*lost) for lost in row.lost), row.cost, row.cost_currency,
-    )
-
-
-def rule_of(row: dict[str, Any] | None) -> RuleUsed | None:
-    """A stored snapshot of a rule as a value."""
-    if row is None:
-        return None
-    return RuleUsed(
-        row["id"], row["version"], row["name"], row["level"],
-        date.fromisoformat(row["valid_from"]) if row["valid_from"] else None,
-        date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """What frozen documents of a period have invoiced so far for one reconciliation line, net of reversals."""
-
-    organisation: str
-    currency: str
-    revision: int
-    part: Part
-
-
-def issued(connection: Connection, period: str) -> list[Issued]:
-    """Parts on frozen documents that no later revision took back."""
-    query = (
-        select(
-            parts, calculations.c.invoice_id, calculations.c.rule, calculations.c.cost,
-            calculations.c.cost_currency.label("part_cost_currency"), documents.c.organisation, documents.c.currency,
-            documents.c.revision, document_lines.c.kind, document_lines.c.tenant_id, document_lines.c.subscription_id,
-            document_lines.c.product_id, document_lines.c.sku_id, document_lines.c.product_name,
-        )
-        .join(document_lines, document_lines.c.id == parts.c.document_line_id)
-        .join(documents, documents.c.id == document_lines.c.document_id)
-        .join(
-            calculations,
-            (calculations.c.document_line_id == parts.c.document_line_id) & (calculations.c.no == parts.c.no),
-        )
-        .where(documents.c.period == period)
-        .where(documents.c.state == "frozen")
-        .order_by(documents.c.revision, parts.c.document_line_id, parts.c.no)
-    )
-    standing: dict[str, Issued] = {}
-    for row in connection.execute(query):
-        if row.reversal:
-            standing.pop(row.line_id, None)
-        else:
-            standing[row.line_id] = Issued(row.organisation, row.currency, row.revision, _issued_part(row))
-    return list(standing.values())
-
-
-def _issued_part(row: Row[Any]) -> Part:
-    amount = row.amount
-    return Part(
-        line_id=row.line_id, invoice_id=row.invoice_id, platform="", kind=row.kind, charge_type=row.charge_type,
-        tenant_id=row.tenant_id, subscription_id=row.subscription_id, product_id=row.product_id, sku_id=row.sku_id,
-        product_name=row.product_name, happened=None, start=row.start, end=row.end, days=row.days,
-        cycle_begin=row.cycle_begin, cycle_end=row.cycle_end, cycle_days=row.cycle_days, quantity=row.quantity,
-        unit_price=row.unit_price, amount=amount,
-        calculation=Calculation("multiply", (Fraction(amount),), Fraction(amount), "as invoiced"),
-        cost=row.cost, cost_currency=row.part_cost_currency, rule=rule_of(row.rule), rate=row.rate,
-        rate_date=row.rate_date,
-    )
+    return dict(row.tuple() for row in connection.execute(query))

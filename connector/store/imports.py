@@ -99,13 +99,9 @@ def apply(
     return import_no
 
 
-def _placed(
-    rows: Sequence[Row[Decision]], stored: Mapping[_Key, Stored[Decision]]
-) -> tuple[Row[Decision], ...]:
+def _placed(rows: Sequence[Row[Decision]], stored: Mapping[_Key, Stored[Decision]]) -> tuple[Row[Decision], ...]:
     """Known ledgers keep their place and new ones come last."""
-    places = {
-        key: old.value.position for key, old in stored.items() if isinstance(old.value, LedgerConnection)
-    }
+    places = {key: old.value.position for key, old in stored.items() if isinstance(old.value, LedgerConnection)}
     placed: list[Row[Decision]] = []
     for row in rows:
         assert isinstance(row.value, LedgerConnection)

@@ -28,7 +28,10 @@ def store(connection: Connection, body: bytes, event_name: str, subject: str) ->
         with connection.begin_nested():
             connection.execute(
                 insert(inbox).values(
-                    digest=digest, received_at=database_now(connection), event_name=event_name, subject=subject,
+                    digest=digest,
+                    received_at=database_now(connection),
+                    event_name=event_name,
+                    subject=subject,
                     body=body,
                 )
             )
@@ -48,23 +51,19 @@ def unhandled(connection: Connection) -> list[Notice]:
 
 
 def mark_handled(connection: Connection, digest: str) -> None:
-    connection.execute(
-        update(inbox).where(inbox.c.digest == digest).values(handled_at=database_now(connection))
-    )
+    connection.execute(update(inbox).where(inbox.c.digest == digest).values(handled_at=database_now(connection)))
 
 
 def count(connection: Connection, name: str, by: int = 1) -> None:
     """Raise a counter, for things that are counted but not kept (fault 22)."""
-    done = connection.execute(
-        update(counters).where(counters.c.name == name).values(value=counters.c.value + by)
-    )
+    done = connection.execute(update(counters).where(counters.c.name == name).values(value=counters.c.value + by))
     if not done.rowcount:
         connection.execute(insert(counters).values(name=name, value=by))
 
 
 def counted(connection: Connection) -> dict[str, int]:
     rows = connection.execute(select(counters.c.name, counters.c.value))
-    return {name: value for name, value in rows}
+    return dict(row.tuple() for row in rows)
 
 
 def waiting(connection: Connection) -> int:

@@ -11,7 +11,14 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.domain.lines import QuarantinedLine, ReconciliationLine, UsageKey
 from connector.store.database import database_now
-from connector.store.tables import lines, placements, quarantined_lines, raw_files, usage_groups, vendor_invoices
+from connector.store.tables import (
+    lines,
+    placements,
+    quarantined_lines,
+    raw_files,
+    usage_groups,
+    vendor_invoices,
+)
 
 _COLUMNS = [field.name for field in fields(ReconciliationLine)]
 _CHUNK = 2000
@@ -44,13 +51,27 @@ class UsageGroup:
 
 
 def add_file(
-    connection: Connection, invoice_id: str, kind: str, set_tag: str, name: str, path: str, size: int, sha256: str
+    connection: Connection,
+    invoice_id: str,
+    kind: str,
+    set_tag: str,
+    name: str,
+    path: str,
+    size: int,
+    sha256: str,
 ) -> int:
     """Register a raw file; its lines count once `use_files` says so."""
     done = connection.execute(
         insert(raw_files).values(
-            invoice_id=invoice_id, kind=kind, set_tag=set_tag, name=name, path=path, size=size, sha256=sha256,
-            pulled_at=database_now(connection), current=False,
+            invoice_id=invoice_id,
+            kind=kind,
+            set_tag=set_tag,
+            name=name,
+            path=path,
+            size=size,
+            sha256=sha256,
+            pulled_at=database_now(connection),
+            current=False,
         )
     )
     assert done.inserted_primary_key is not None
@@ -68,7 +89,17 @@ def files_of(connection: Connection, invoice_id: str, *, current: bool = True) -
     if current:
         query = query.where(raw_files.c.current)
     return [
-        StoredFile(row.id, row.invoice_id, row.kind, row.set_tag, row.name, row.path, row.size, row.sha256, row.current)
+        StoredFile(
+            row.id,
+            row.invoice_id,
+            row.kind,
+            row.set_tag,
+            row.name,
+            row.path,
+            row.size,
+            row.sha256,
+            row.current,
+        )
         for row in connection.execute(query)
     ]
 
@@ -103,8 +134,15 @@ def add_lines(connection: Connection, read: Iterable[tuple[int, int, Reconciliat
 def add_quarantined(connection: Connection, put_aside: Sequence[QuarantinedLine]) -> None:
     rows = [
         {
-            "invoice_id": q.invoice_id, "file_id": int(q.file_id), "line_no": q.line_no, "reason": q.reason,
-            "raw": q.raw, "subtotal": q.subtotal, "tax": q.tax, "tenant_id": q.tenant_id, "currency": q.currency,
+            "invoice_id": q.invoice_id,
+            "file_id": int(q.file_id),
+            "line_no": q.line_no,
+            "reason": q.reason,
+            "raw": q.raw,
+            "subtotal": q.subtotal,
+            "tax": q.tax,
+            "tenant_id": q.tenant_id,
+            "currency": q.currency,
         }
         for q in put_aside
     ]
@@ -116,9 +154,15 @@ def replace_usage_groups(connection: Connection, invoice_id: str, groups: Sequen
     connection.execute(delete(usage_groups).where(usage_groups.c.invoice_id == invoice_id))
     rows = [
         {
-            "invoice_id": g.key.invoice_id, "tenant_id": g.key.tenant_id, "subscription_id": g.key.subscription_id,
-            "product_id": g.key.product_id, "sku_id": g.key.sku_id, "rows": g.rows, "amount": g.amount,
-            "currency": g.currency, "folder": g.folder,
+            "invoice_id": g.key.invoice_id,
+            "tenant_id": g.key.tenant_id,
+            "subscription_id": g.key.subscription_id,
+            "product_id": g.key.product_id,
+            "sku_id": g.key.sku_id,
+            "rows": g.rows,
+            "amount": g.amount,
+            "currency": g.currency,
+            "folder": g.folder,
         }
         for g in groups
     ]
@@ -149,7 +193,14 @@ def quarantined_of(connection: Connection, invoice_id: str) -> list[QuarantinedL
     )
     return [
         QuarantinedLine(
-            row.invoice_id, str(row.file_id), row.line_no, row.reason, row.raw, row.subtotal, row.tax, row.tenant_id,
+            row.invoice_id,
+            str(row.file_id),
+            row.line_no,
+            row.reason,
+            row.raw,
+            row.subtotal,
+            row.tax,
+            row.tenant_id,
             row.currency,
         )
         for row in rows
@@ -179,7 +230,13 @@ def place(connection: Connection, period: str, rows: Sequence[tuple[str, str, st
         connection.execute(
             insert(placements),
             [
-                {"line_id": line_id, "period": period, "outcome": outcome, "organisation": organisation, "note": note}
+                {
+                    "line_id": line_id,
+                    "period": period,
+                    "outcome": outcome,
+                    "organisation": organisation,
+                    "note": note,
+                }
                 for line_id, outcome, organisation, note in rows[start : start + _CHUNK]
             ],
         )

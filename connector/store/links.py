@@ -67,9 +67,7 @@ def line_url(public_url: str, token: str, no: int) -> str:
     return f"{document_url(public_url, token)}/l/{no}"
 
 
-def ensure(
-    connection: Connection, document_id: str, keys: Keys, lifetime: timedelta = DEFAULT_LIFETIME
-) -> str:
+def ensure(connection: Connection, document_id: str, keys: Keys, lifetime: timedelta = DEFAULT_LIFETIME) -> str:
     """The token of a document's link, made on the first call and the same ever after.
 
     Also for an expired or revoked link: what a ledger document says never changes, the address only stops
@@ -88,9 +86,7 @@ def ensure(
     return token_of(row.nonce, row.token_hash, keys) or renew(connection, document_id, keys, lifetime)
 
 
-def renew(
-    connection: Connection, document_id: str, keys: Keys, lifetime: timedelta = DEFAULT_LIFETIME
-) -> str:
+def renew(connection: Connection, document_id: str, keys: Keys, lifetime: timedelta = DEFAULT_LIFETIME) -> str:
     """A new token in place of the old one, which stops working at once."""
     nonce = secrets.token_hex(32)
     token = _token(keys[0], nonce)
@@ -98,9 +94,7 @@ def renew(
     connection.execute(
         update(links)
         .where(links.c.document_id == document_id)
-        .values(
-            nonce=nonce, token_hash=_hash(token), created_at=now, expires_at=now + lifetime, revoked_at=None
-        )
+        .values(nonce=nonce, token_hash=_hash(token), created_at=now, expires_at=now + lifetime, revoked_at=None)
     )
     return token
 
@@ -134,9 +128,7 @@ def open_(connection: Connection, token: str, keys: Keys) -> str | None:
     if not is_ours(token, keys):
         return None
     row = connection.execute(
-        select(links.c.document_id, links.c.expires_at, links.c.revoked_at).where(
-            links.c.token_hash == _hash(token)
-        )
+        select(links.c.document_id, links.c.expires_at, links.c.revoked_at).where(links.c.token_hash == _hash(token))
     ).one_or_none()
     now = database_now(connection)
     return row.document_id if row is not None and row.revoked_at is None and now < row.expires_at else None
@@ -178,9 +170,7 @@ def revoke(connection: Connection, document_id: str) -> bool:
     return bool(done.rowcount)
 
 
-def list_links(
-    connection: Connection, period: str | None = None, organisation: str | None = None
-) -> list[Link]:
+def list_links(connection: Connection, period: str | None = None, organisation: str | None = None) -> list[Link]:
     """All links, of one period or one organisation where asked, by document."""
     query = (
         select(

@@ -47,9 +47,7 @@ def upsert_invoice(connection: Connection, header: VendorInvoice, *, source: str
     }
     known = invoice(connection, header.id)
     if known is None:
-        connection.execute(
-            insert(vendor_invoices).values(id=header.id, first_seen=database_now(connection), **values)
-        )
+        connection.execute(insert(vendor_invoices).values(id=header.id, first_seen=database_now(connection), **values))
         return True
     if known.header == header and known.source == source:
         return False
@@ -74,13 +72,27 @@ def invoices_of(connection: Connection, period: str) -> list[StoredInvoice]:
 def _stored(row: Any) -> StoredInvoice:
     platform: Platform = row.platform
     header = VendorInvoice(
-        id=row.id, platform=platform, period=BillingPeriod.parse(row.period), invoice_date=row.invoice_date,
-        currency=row.currency, header_total=row.header_total, document_type=row.document_type, voided=row.voided,
-        replaces=row.replaces, details=tuple((pair[0], pair[1]) for pair in row.details),
+        id=row.id,
+        platform=platform,
+        period=BillingPeriod.parse(row.period),
+        invoice_date=row.invoice_date,
+        currency=row.currency,
+        header_total=row.header_total,
+        document_type=row.document_type,
+        voided=row.voided,
+        replaces=row.replaces,
+        details=tuple((pair[0], pair[1]) for pair in row.details),
     )
     return StoredInvoice(
-        header, row.revision, row.source, row.arrival, row.arrival_note, row.set_tag, row.pulled_at,
-        row.accepted_amount, row.accepted_reason,
+        header,
+        row.revision,
+        row.source,
+        row.arrival,
+        row.arrival_note,
+        row.set_tag,
+        row.pulled_at,
+        row.accepted_amount,
+        row.accepted_reason,
     )
 
 
@@ -102,7 +114,11 @@ def accept_difference(connection: Connection, invoice_id: str, amount: Decimal, 
 
 
 def record_period(
-    connection: Connection, period: str, state: PeriodState, balances: Sequence[Balance], found: Iterable[Finding]
+    connection: Connection,
+    period: str,
+    state: PeriodState,
+    balances: Sequence[Balance],
+    found: Iterable[Finding],
 ) -> None:
     """Replace what we say about a period: state, balance, findings."""
     known = connection.execute(select(periods.c.period).where(periods.c.period == period)).one_or_none()
@@ -118,8 +134,15 @@ def record_period(
     connection.execute(delete(findings).where(findings.c.period == period))
     rows = [
         {
-            "period": period, "code": f.code, "severity": f.severity, "amount": f.amount, "currency": f.currency,
-            "organisation": f.organisation, "where": f.where, "text": f.text, "action": f.action,
+            "period": period,
+            "code": f.code,
+            "severity": f.severity,
+            "amount": f.amount,
+            "currency": f.currency,
+            "organisation": f.organisation,
+            "where": f.where,
+            "text": f.text,
+            "action": f.action,
         }
         for f in found
     ]
@@ -145,7 +168,16 @@ def balances_of(connection: Connection, period: str) -> list[Balance]:
 def findings_of(connection: Connection, period: str) -> list[Finding]:
     rows = connection.execute(select(findings).where(findings.c.period == period).order_by(findings.c.id))
     return [
-        Finding(row.code, row.severity, row.text, row.action, row.amount, row.currency, row.organisation, row.where)
+        Finding(
+            row.code,
+            row.severity,
+            row.text,
+            row.action,
+            row.amount,
+            row.currency,
+            row.organisation,
+            row.where,
+        )
         for row in rows
     ]
 

@@ -38,7 +38,11 @@ def plan(connection: Connection, document_id: str, step: Step, ledger: str, ref:
         return False
     connection.execute(
         insert(postings).values(
-            document_id=document_id, step=step, ledger=ledger, ref=ref, state=PostingState.PLANNED.value,
+            document_id=document_id,
+            step=step,
+            ledger=ledger,
+            ref=ref,
+            state=PostingState.PLANNED.value,
             next_try_at=database_now(connection),
         )
     )
@@ -72,9 +76,7 @@ def record(connection: Connection, held: Posting, **values: Any) -> None:
 
 def still_ours(connection: Connection, held: Posting) -> bool:
     """Whether our lease still runs: checked right before the call (fault 19)."""
-    row = connection.execute(
-        select(postings.c.fence, postings.c.lease_until).where(postings.c.id == held.id)
-    ).one()
+    row = connection.execute(select(postings.c.fence, postings.c.lease_until).where(postings.c.id == held.id)).one()
     return row.fence == held.fence and row.lease_until is not None and row.lease_until > database_now(connection)
 
 
@@ -92,9 +94,7 @@ def of_document(connection: Connection, document_id: str) -> dict[str, Posting]:
 def of_period(connection: Connection, period: str) -> dict[str, dict[str, Posting]]:
     """All postings of a period: document id -> step -> posting."""
     rows = connection.execute(
-        select(postings)
-        .join(documents, documents.c.id == postings.c.document_id)
-        .where(documents.c.period == period)
+        select(postings).join(documents, documents.c.id == postings.c.document_id).where(documents.c.period == period)
     )
     found: dict[str, dict[str, Posting]] = {}
     for row in rows:
@@ -125,7 +125,9 @@ def release(connection: Connection, posting_id: int) -> None:
         .where(postings.c.id == posting_id)
         .where(postings.c.state == PostingState.HELD.value)
         .values(
-            state=PostingState.PLANNED.value, next_try_at=database_now(connection), lease_until=None,
+            state=PostingState.PLANNED.value,
+            next_try_at=database_now(connection),
+            lease_until=None,
             fence=postings.c.fence + 1,
         )
     )
@@ -133,14 +135,26 @@ def release(connection: Connection, posting_id: int) -> None:
 
 def count_by_state(connection: Connection) -> dict[str, int]:
     rows = connection.execute(select(postings.c.state, func.count()).group_by(postings.c.state))
-    return {state: count for state, count in rows}
+    return dict(row.tuple() for row in rows)
 
 
 def _posting(row: Row[Any]) -> Posting:
     total: Decimal | None = row.read_back_total
     return Posting(
-        id=row.id, document_id=row.document_id, step=row.step, ledger=row.ledger, ref=row.ref,
-        state=PostingState(row.state), fence=row.fence, lease_until=row.lease_until, sent_at=row.sent_at,
-        remote_id=row.remote_id or "", number=row.number, attempts=row.attempts, next_try_at=row.next_try_at,
-        last_error=row.last_error, last_error_code=row.last_error_code, read_back_total=total,
+        id=row.id,
+        document_id=row.document_id,
+        step=row.step,
+        ledger=row.ledger,
+        ref=row.ref,
+        state=PostingState(row.state),
+        fence=row.fence,
+        lease_until=row.lease_until,
+        sent_at=row.sent_at,
+        remote_id=row.remote_id or "",
+        number=row.number,
+        attempts=row.attempts,
+        next_try_at=row.next_try_at,
+        last_error=row.last_error,
+        last_error_code=row.last_error_code,
+        read_back_total=total,
     )

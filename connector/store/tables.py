@@ -38,7 +38,8 @@ def _text(name: str, *, null: bool = False) -> Column[str]:
 # --- what Microsoft says -------------------------------------------------------------------------------------
 
 vendor_invoices = Table(
-    "vendor_invoices", metadata,
+    "vendor_invoices",
+    metadata,
     Column("id", String(40), primary_key=True),
     Column("platform", String(20), nullable=False),
     Column("period", String(7), nullable=False, index=True),
@@ -64,7 +65,8 @@ vendor_invoices = Table(
 )
 
 raw_files = Table(
-    "raw_files", metadata,
+    "raw_files",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("invoice_id", String(40), ForeignKey("vendor_invoices.id"), nullable=False, index=True),
     Column("kind", String(20), nullable=False),
@@ -78,7 +80,8 @@ raw_files = Table(
 )
 
 lines = Table(
-    "lines", metadata,
+    "lines",
+    metadata,
     Column("id", String(40), primary_key=True),
     Column("invoice_id", String(40), ForeignKey("vendor_invoices.id"), nullable=False, index=True),
     Column("file_id", Integer, ForeignKey("raw_files.id"), nullable=False),
@@ -88,8 +91,15 @@ lines = Table(
     *[
         _text(name)
         for name in (
-            "charge_type", "tenant_id", "customer_name", "customer_domain", "subscription_id", "product_id", "sku_id",
-            "product_name", "sku_name",
+            "charge_type",
+            "tenant_id",
+            "customer_name",
+            "customer_domain",
+            "subscription_id",
+            "product_id",
+            "sku_id",
+            "product_name",
+            "sku_name",
         )
     ],
     Column("currency", String(3), nullable=False),
@@ -105,8 +115,17 @@ lines = Table(
     *[
         _text(name)
         for name in (
-            "reference_id", "meter", "availability_id", "order_id", "credit_reason", "promotion_id", "qualifiers",
-            "reservation_order_id", "adjustment", "subscription_name", "pricing_currency",
+            "reference_id",
+            "meter",
+            "availability_id",
+            "order_id",
+            "credit_reason",
+            "promotion_id",
+            "qualifiers",
+            "reservation_order_id",
+            "adjustment",
+            "subscription_name",
+            "pricing_currency",
         )
     ],
     Column("exchange_rate", Exact),
@@ -117,7 +136,8 @@ lines = Table(
 )
 
 quarantined_lines = Table(
-    "quarantined_lines", metadata,
+    "quarantined_lines",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("invoice_id", String(40), ForeignKey("vendor_invoices.id"), nullable=False, index=True),
     Column("file_id", Integer, ForeignKey("raw_files.id"), nullable=False),
@@ -132,7 +152,8 @@ quarantined_lines = Table(
 )
 
 usage_groups = Table(
-    "usage_groups", metadata,
+    "usage_groups",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("invoice_id", String(40), ForeignKey("vendor_invoices.id"), nullable=False, index=True),
     *[_text(name) for name in ("tenant_id", "subscription_id", "product_id", "sku_id")],
@@ -146,7 +167,8 @@ usage_groups = Table(
 # --- what the partner has decided ----------------------------------------------------------------------------
 
 imports = Table(
-    "imports", metadata,
+    "imports",
+    metadata,
     Column("no", Integer, primary_key=True),
     Column("kind", String(20), nullable=False),
     _text("file_name"),
@@ -156,19 +178,28 @@ imports = Table(
 )
 
 organisations = Table(
-    "organisations", metadata,
+    "organisations",
+    metadata,
     Column("code", String(100), primary_key=True),
     *[
         _text(name)
         for name in (
-            "name", "country", "currency", "group", "ledger", "ledger_customer", "email", "purchase_order",
+            "name",
+            "country",
+            "currency",
+            "group",
+            "ledger",
+            "ledger_customer",
+            "email",
+            "purchase_order",
         )
     ],
     Column("notes", Json, nullable=False, default=dict),
 )
 
 tenant_links = Table(
-    "tenant_links", metadata,
+    "tenant_links",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("tenant_id", String(100), nullable=False, index=True),
     Column("organisation", String(100), ForeignKey("organisations.code"), nullable=False),
@@ -180,7 +211,8 @@ tenant_links = Table(
 
 # Every version stays: the current one of a rule is the one with the highest version that is not removed.
 price_rules = Table(
-    "price_rules", metadata,
+    "price_rules",
+    metadata,
     Column("rule_id", String(40), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("current", Boolean, nullable=False),
@@ -199,7 +231,8 @@ price_rules = Table(
 )
 
 list_prices = Table(
-    "list_prices", metadata,
+    "list_prices",
+    metadata,
     Column("id", Integer, primary_key=True),
     *[_text(name) for name in ("product_id", "sku_id", "term", "billing")],
     Column("currency", String(3), nullable=False),
@@ -210,7 +243,8 @@ list_prices = Table(
 )
 
 rates = Table(
-    "rates", metadata,
+    "rates",
+    metadata,
     Column("day", Date, primary_key=True),
     Column("from", String(3), primary_key=True),
     Column("to", String(3), primary_key=True),
@@ -219,7 +253,8 @@ rates = Table(
 )
 
 services = Table(
-    "services", metadata,
+    "services",
+    metadata,
     Column("id", Integer, primary_key=True),
     *[_text(name) for name in ("organisation", "code", "name", "kind")],
     Column("price", Exact, nullable=False),
@@ -234,7 +269,8 @@ services = Table(
 )
 
 ledgers = Table(
-    "ledgers", metadata,
+    "ledgers",
+    metadata,
     Column("name", String(60), primary_key=True),
     Column("kind", String(30), nullable=False),
     # values as imported: a secret is a reference {env: NAME} or {file: PATH}, never the secret itself
@@ -245,7 +281,8 @@ ledgers = Table(
 # --- what we made of it --------------------------------------------------------------------------------------
 
 periods = Table(
-    "periods", metadata,
+    "periods",
+    metadata,
     Column("period", String(7), primary_key=True),
     Column("state", String(14), nullable=False),
     Column("priced_at", UtcTime),
@@ -254,7 +291,8 @@ periods = Table(
 
 # I2: the primary key puts each line in exactly one place.
 placements = Table(
-    "placements", metadata,
+    "placements",
+    metadata,
     Column("line_id", String(40), ForeignKey("lines.id"), primary_key=True),
     Column("period", String(7), nullable=False, index=True),
     Column("outcome", String(12), nullable=False),
@@ -264,7 +302,8 @@ placements = Table(
 )
 
 findings = Table(
-    "findings", metadata,
+    "findings",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("period", String(7), nullable=False, index=True),
     Column("code", String(40), nullable=False),
@@ -274,7 +313,8 @@ findings = Table(
 )
 
 documents = Table(
-    "documents", metadata,
+    "documents",
+    metadata,
     Column("id", String(20), primary_key=True),
     Column("key", String(200), nullable=False, unique=True),
     Column("period", String(7), nullable=False, index=True),
@@ -298,7 +338,8 @@ documents = Table(
 )
 
 document_lines = Table(
-    "document_lines", metadata,
+    "document_lines",
+    metadata,
     Column("id", String(40), primary_key=True),
     Column("document_id", String(20), ForeignKey("documents.id"), nullable=False, index=True),
     Column("no", Integer, nullable=False),
@@ -312,7 +353,14 @@ document_lines = Table(
     *[
         _text(name)
         for name in (
-            "tenant_id", "subscription_id", "product_id", "sku_id", "product_name", "sentence", "price_text", "outlook",
+            "tenant_id",
+            "subscription_id",
+            "product_id",
+            "sku_id",
+            "product_name",
+            "sentence",
+            "price_text",
+            "outlook",
         )
     ],
     Column("price_from", Date),
@@ -323,7 +371,8 @@ document_lines = Table(
 
 # What a customer may read of each part: sales values only. Cost and rules stand in `calculations`.
 parts = Table(
-    "parts", metadata,
+    "parts",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("document_line_id", String(40), ForeignKey("document_lines.id"), nullable=False, index=True),
     Column("no", Integer, nullable=False),
@@ -349,7 +398,8 @@ parts = Table(
 )
 
 calculations = Table(
-    "calculations", metadata,
+    "calculations",
+    metadata,
     Column("document_line_id", String(40), ForeignKey("document_lines.id"), primary_key=True),
     Column("no", Integer, primary_key=True),
     _text("op"),
@@ -363,7 +413,8 @@ calculations = Table(
 )
 
 links = Table(
-    "links", metadata,
+    "links",
+    metadata,
     Column("document_id", String(20), ForeignKey("documents.id"), primary_key=True),
     Column("nonce", String(64), nullable=False),
     Column("token_hash", String(64), nullable=False, unique=True),
@@ -377,7 +428,8 @@ links = Table(
 # --- pushing -------------------------------------------------------------------------------------------------
 
 postings = Table(
-    "postings", metadata,
+    "postings",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("document_id", String(20), ForeignKey("documents.id"), nullable=False),
     Column("step", String(10), nullable=False),
@@ -411,7 +463,8 @@ postings = Table(
 # --- running -------------------------------------------------------------------------------------------------
 
 inbox = Table(
-    "inbox", metadata,
+    "inbox",
+    metadata,
     Column("digest", String(64), primary_key=True),
     Column("received_at", UtcTime, nullable=False),
     _text("event_name"),
@@ -422,7 +475,8 @@ inbox = Table(
 
 # Due work: one row per (task, subject). Redis only rings; this row decides.
 work = Table(
-    "work", metadata,
+    "work",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("task", String(30), nullable=False),
     Column("subject", String(200), nullable=False),
@@ -442,27 +496,31 @@ work = Table(
 )
 
 slots = Table(
-    "slots", metadata,
+    "slots",
+    metadata,
     Column("schedule", String(30), primary_key=True),
     Column("slot", String(30), primary_key=True),
     Column("taken_at", UtcTime, nullable=False),
 )
 
 counters = Table(
-    "counters", metadata,
+    "counters",
+    metadata,
     Column("name", String(60), primary_key=True),
     Column("value", Integer, nullable=False),
 )
 
 sealed_secrets = Table(
-    "sealed_secrets", metadata,
+    "sealed_secrets",
+    metadata,
     Column("name", String(60), primary_key=True),
     Column("sealed", Text, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
 )
 
 audit = Table(
-    "audit", metadata,
+    "audit",
+    metadata,
     Column("no", Integer, primary_key=True),
     Column("at", UtcTime, nullable=False),
     *[_text(name) for name in ("who", "action", "subject", "before", "after", "why")],

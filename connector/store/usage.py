@@ -130,9 +130,7 @@ def _read_groups(path: Path, changed: int, key: UsageKey) -> tuple[UsageGroup, .
     return tuple(_group(row) for row in table.to_pylist())
 
 
-def page(
-    folder: Path, key: UsageKey, *, offset: int = 0, limit: int = 100, order: Order = "date"
-) -> list[UsageRow]:
+def page(folder: Path, key: UsageKey, *, offset: int = 0, limit: int = 100, order: Order = "date") -> list[UsageRow]:
     """`limit` rows of one key from `offset`, by day; reads only the row groups they stand in."""
     first, count = _extent(find_groups(folder, key))
     begin, end = max(offset, 0), min(max(offset, 0) + max(limit, 0), count)
@@ -151,9 +149,7 @@ def days(folder: Path, key: UsageKey) -> list[DaySum]:
     sums: dict[date, tuple[Decimal, Decimal]] = {}
     nothing = (Decimal(0), Decimal(0))
     for begin in range(first, first + count, ROW_GROUP * 8):
-        part = _read_rows(
-            folder, begin, min(ROW_GROUP * 8, first + count - begin), ["day", "quantity", "amount"]
-        )
+        part = _read_rows(folder, begin, min(ROW_GROUP * 8, first + count - begin), ["day", "quantity", "amount"])
         columns = (part[name].to_pylist() for name in ("day", "quantity", "amount"))
         for day, quantity, amount in zip(*columns, strict=True):
             old = sums.get(day, nothing)
@@ -226,14 +222,3 @@ def _group(row: dict[str, Any]) -> UsageGroup:
         unit=row["unit"],
         first_row=row["first_row"],
     )
-
-
-def positions(table: Any, ranks: Any) -> Any:
-    """The place of each row in the final order: rank of its group, then its day, as one integer."""
-    shifted = pc.shift_left(pc.take(ranks, table["number"]), DAY_BITS)
-    return pc.bit_wise_or(shifted, pc.add(pc.cast(table["day"], pa.int64()), DAY_OFFSET))
-
-
-# Days since 1970 become positive and stay below 2**22 up to the year 9999.
-DAY_BITS = 22
-DAY_OFFSET = 719_163

@@ -1,18 +1,16 @@
 """Loading usage rows: file by file into sorted spill files, then once through all of them into Parquet.
 
 A set is (invoice, eTag). A file that is already loaded is not loaded again, a set becomes visible in one
-rename, and memory stays flat: one batch while loading, one part of about 50,000 rows while sorting.
+rename, and memory stays flat: one batch while loading, one part of about 25,000 rows while sorting.
 """
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from pathlib import Path
@@ -26,8 +24,6 @@ import pyarrow.parquet as pq
 
 from connector.domain.lines import QuarantinedLine, UsageKey
 from connector.store.usage import (
-    DAY_BITS,
-    DAY_OFFSET,
     EXACT,
     GROUPS_FILE,
     KEY_COLUMNS,
@@ -37,22 +33,21 @@ from connector.store.usage import (
     TEXT_COLUMNS,
     UsageSet,
     find_set,
-    positions,
+)
+from connector.store.usage_spill import (
+    DAY_BITS,
+    SPILL,
+    BatchLike,
+    Run,
+    Spill,
+    SumLike,
+    place_of,
+    sorted_parts,
+    write_sorted,
 )
 
-PART_ROWS = 50_000
 KEPT_SAMPLES = 200
-_SLICE_ROWS = 512
 _SUMS = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
-_SPILL = pa.schema(
-    [
-        ("number", pa.int32()),
-        ("day", pa.int32()),
-        *((name, pa.string()) for name in TEXT_COLUMNS),
-        ("quantity", EXACT),
-        ("amount", EXACT),
-    ]
-)
 _ROWS = pa.schema(
     [
         *((name, pa.dictionary(pa.int32(), pa.string())) for name in KEY_COLUMNS),
@@ -79,39 +74,6 @@ _GROUPS = pa.schema(
 )
 
 
-class SumLike(Protocol):
-    """What the reader adds up per key and currency; days count from 1970-01-01."""
-
-    number: int
-    key: UsageKey
-    currency: str
-    unit: str
-    rows: int
-    amount: Decimal
-    quantity: Decimal
-    first_day: int
-    last_day: int
-
-
-class BatchLike(Protocol):
-    """Rows as columns; `numbers` are places in `sums`."""
-
-    @property
-    def sums(self) -> Sequence[SumLike]: ...
-
-    numbers: list[int]
-    days: list[int]
-    quantities: list[Decimal]
-    amounts: list[Decimal]
-    units: list[str]
-    services: list[str]
-    meters: list[str]
-    resource_groups: list[str]
-    resources: list[str]
-    regions: list[str]
-    entitlements: list[str]
-
-
 class ResultLike(Protocol):
     """What reading one file came to."""
 
@@ -135,21 +97,13 @@ class _Sum(msgspec.Struct):
     last_day: int
 
 
-class _Slice(msgspec.Struct):
-    """A run of sorted rows in a spill file, and the group and day of its first and last row."""
-
-    rows: int
-    first: tuple[int, int]
-    last: tuple[int, int]
-
-
 class _File(msgspec.Struct):
     """A file that is loaded: the marker beside its spill file."""
 
     file_id: str
     rows: int
     sums: list[_Sum]
-    slices: list[_Slice]
+    runs: list[Run]
     quarantined: int
     quarantined_amounts: dict[str, Decimal]
     samples: list[QuarantinedLine]
@@ -183,11 +137,11 @@ class UsageLoad:
         self._work.mkdir(parents=True, exist_ok=True)
         spill = self._marker(file_id).with_suffix(".arrow")
         part = spill.with_suffix(f".{os.getpid()}.part")
-        slices: list[_Slice] = []
+        runs: list[Run] = []
         try:
             options = ipc.IpcWriteOptions(compression="lz4")
-            with pa.OSFile(str(part), "wb") as sink, ipc.new_file(sink, _SPILL, options=options) as writer:
-                result = read(lambda batch: _spill(batch, writer, slices))
+            with pa.OSFile(str(part), "wb") as sink, ipc.new_file(sink, SPILL, options=options) as writer:
+                result = read(lambda batch: write_sorted(batch, writer, runs))
             part.replace(spill)
         finally:
             part.unlink(missing_ok=True)
@@ -195,7 +149,7 @@ class UsageLoad:
             file_id=file_id,
             rows=result.rows,
             sums=[_copied(group) for group in result.sums],
-            slices=slices,
+            runs=runs,
             quarantined=result.quarantined,
             quarantined_amounts=result.quarantined_amounts,
             samples=result.samples,
@@ -220,11 +174,14 @@ class UsageLoad:
         _write_groups(result / GROUPS_FILE, [group for _, group in ordered])
         whole = self._summary(files, len(ordered))
         _write_whole(result / SET_FILE, msgspec.json.encode(whole))
-        with suppress(OSError):
-            # somebody else may have finished the same set meanwhile: theirs is as good as ours
+        try:
             result.rename(self.folder)
+        except OSError:
+            # somebody else may have finished the same set meanwhile: theirs is as good as ours
+            if find_set(self.folder) is None:
+                raise
         shutil.rmtree(self._work, ignore_errors=True)
-        return find_set(self.folder) or whole
+        return whole
 
     def _marker(self, file_id: str) -> Path:
         return self._work / f"{hashlib.sha256(file_id.encode()).hexdigest()[:24]}.json"
@@ -246,19 +203,18 @@ class UsageLoad:
             samples=samples[:KEPT_SAMPLES],
         )
 
-    def _write_rows(
-        self, result: Path, files: list[_File], ordered: list[tuple[tuple[str, ...], _Group]]
-    ) -> None:
+    def _write_rows(self, result: Path, files: list[_File], ordered: list[tuple[tuple[str, ...], _Group]]) -> None:
         ranks = {place: rank for rank, (place, _) in enumerate(ordered)}
         spills = [
-            _Spill(self._marker(file.file_id).with_suffix(".arrow"), file, ranks)
+            Spill(
+                self._marker(file.file_id).with_suffix(".arrow"),
+                file.runs,
+                [ranks[place_of(group.key, group.currency)] for group in file.sums],
+            )
             for file in files
             if file.rows
         ]
-        keys = [
-            pa.array([getattr(group.sums.key, name) for _, group in ordered], pa.string())
-            for name in KEY_COLUMNS
-        ]
+        keys = [pa.array([getattr(group.sums.key, name) for _, group in ordered], pa.string()) for name in KEY_COLUMNS]
         path = result / ROWS_FILE
         with pq.ParquetWriter(
             path,
@@ -268,7 +224,7 @@ class UsageLoad:
             write_statistics=["day"],
         ) as writer:
             waiting: list[Any] = []
-            for part in _sorted_parts(spills):
+            for part in sorted_parts(spills):
                 waiting.append(_final_columns(part, keys))
                 table = pa.concat_tables(waiting)
                 whole = len(table) // ROW_GROUP * ROW_GROUP
@@ -282,99 +238,12 @@ class UsageLoad:
         _sync(path)
 
 
-class _Spill:
-    """The sorted runs of one file, in terms of the whole set's order."""
-
-    def __init__(self, path: Path, file: _File, ranks: Mapping[tuple[str, ...], int]) -> None:
-        self._source = pa.OSFile(str(path), "rb")
-        self._reader = ipc.open_file(self._source)
-        own = [ranks[_place(group)] for group in file.sums]
-        self._ranks = pa.array(own, pa.int64())
-        self.extents = [
-            (_position(own[run.first[0]], run.first[1]), _position(own[run.last[0]], run.last[1]), run.rows)
-            for run in file.slices
-        ]
-
-    def close(self) -> None:
-        self._source.close()
-
-    def rows_between(self, begin: int, end: int) -> Iterator[Any]:
-        for index, (first, last, _) in enumerate(self.extents):
-            if last < begin or first >= end:
-                continue
-            table = pa.Table.from_batches([self._reader.get_batch(index)])
-            table = table.append_column("position", positions(table, self._ranks))
-            places = table["position"].to_pylist()
-            low, high = bisect.bisect_left(places, begin), bisect.bisect_left(places, end)
-            if low < high:
-                yield table.slice(low, high - low)
-
-
 def set_folder(root: Path, invoice_id: str, etag: str) -> Path:
     """Where a set lives. Ids come from outside: only harmless ones become a name, others their hash."""
     name = invoice_id
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}", name):
         name = "x" + hashlib.sha256(name.encode()).hexdigest()[:24]
     return root / name / hashlib.sha256(etag.encode()).hexdigest()[:24]
-
-
-def _spill(batch: BatchLike, writer: Any, slices: list[_Slice]) -> None:
-    """Write one batch in the order of keys and days, in short runs, noting where each begins and ends."""
-    present = sorted(set(batch.numbers), key=lambda number: _place(batch.sums[number]))
-    ranks = [0] * (max(present) + 1)
-    for rank, number in enumerate(present):
-        ranks[number] = rank
-    table = pa.Table.from_arrays(
-        [
-            pa.array(batch.numbers, pa.int32()),
-            pa.array(batch.days, pa.int32()),
-            *(pa.array(column, pa.string()) for column in _texts(batch)),
-            pa.array(batch.quantities, EXACT),
-            pa.array(batch.amounts, EXACT),
-        ],
-        schema=_SPILL,
-    )
-    table = table.take(pc.sort_indices(positions(table, pa.array(ranks, pa.int64()))))
-    numbers, days = table["number"].to_pylist(), table["day"].to_pylist()
-    for begin in range(0, len(numbers), _SLICE_ROWS):
-        run = table.slice(begin, _SLICE_ROWS).combine_chunks()
-        end = begin + len(run) - 1
-        slices.append(_Slice(len(run), (numbers[begin], days[begin]), (numbers[end], days[end])))
-        writer.write_batch(run.to_batches()[0])
-
-
-def _texts(batch: BatchLike) -> list[list[str]]:
-    """In the order of TEXT_COLUMNS."""
-    return [
-        batch.services,
-        batch.meters,
-        batch.resource_groups,
-        batch.resources,
-        batch.regions,
-        batch.entitlements,
-        batch.units,
-    ]
-
-
-def _sorted_parts(spills: list[_Spill]) -> Iterator[Any]:
-    """The rows of all files in their final order, in parts of about PART_ROWS."""
-    extents = sorted(extent for spill in spills for extent in spill.extents)
-    cuts: list[int] = []
-    rows = PART_ROWS
-    for first, _, count in extents:
-        if rows >= PART_ROWS:
-            cuts.append(first)
-            rows = 0
-        rows += count
-    bounds = sorted(set(cuts))
-    for begin, end in zip(bounds, [*bounds[1:], 1 << 62], strict=False):
-        found = [table for spill in spills for table in spill.rows_between(begin, end)]
-        if found:
-            table = pa.concat_tables(found).combine_chunks()
-            # every column takes part, so the same rows in other files or another order give the same bytes
-            columns = ["position", "resource", "meter", "quantity", "amount", *TEXT_COLUMNS]
-            order = pc.sort_indices(table, [(name, "ascending") for name in dict.fromkeys(columns)])
-            yield table.take(order)
 
 
 def _final_columns(table: Any, keys: list[Any]) -> Any:
@@ -391,9 +260,9 @@ def _ordered_groups(files: list[_File]) -> list[tuple[tuple[str, ...], _Group]]:
         for own in file.sums:
             if not own.rows:
                 continue
-            group = merged.get(_place(own))
+            group = merged.get(place_of(own.key, own.currency))
             if group is None:
-                merged[_place(own)] = _Group(own)
+                merged[place_of(own.key, own.currency)] = _Group(own)
                 continue
             sums = group.sums
             sums.rows += own.rows
@@ -424,24 +293,13 @@ def _write_groups(path: Path, ordered: list[_Group]) -> None:
         [group.first_row for group in ordered],
     ]
     arrays = [
-        pa.array(column, pa.int32()).cast(kind.type)
-        if kind.type == pa.date32()
-        else pa.array(column, kind.type)
+        pa.array(column, pa.int32()).cast(kind.type) if kind.type == pa.date32() else pa.array(column, kind.type)
         for column, kind in zip(columns, _GROUPS, strict=True)
     ]
     pq.write_table(
         pa.Table.from_arrays(arrays, schema=_GROUPS), path, compression="zstd", row_group_size=ROW_GROUP // 2
     )
     _sync(path)
-
-
-def _place(group: SumLike | _Sum) -> tuple[str, ...]:
-    key = group.key
-    return (key.tenant_id, key.subscription_id, key.product_id, key.sku_id, group.currency)
-
-
-def _position(rank: int, day: int) -> int:
-    return rank << DAY_BITS | day + DAY_OFFSET
 
 
 def _copied(group: SumLike) -> _Sum:

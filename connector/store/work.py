@@ -50,7 +50,12 @@ def want(connection: Connection, task: Task, subject: str, *, delay: timedelta =
             with connection.begin_nested():
                 done = connection.execute(
                     insert(work).values(
-                        task=task, subject=subject, queue=QUEUES[task], state="due", due_at=due_at, since=due_at
+                        task=task,
+                        subject=subject,
+                        queue=QUEUES[task],
+                        state="due",
+                        due_at=due_at,
+                        since=due_at,
                     )
                 )
             assert done.inserted_primary_key is not None
@@ -87,9 +92,9 @@ def take(connection: Connection, work_id: int, length: timedelta = LEASE) -> Wor
         return None
     if row.starts >= MAX_STARTS:
         connection.execute(
-            update(work).where(work.c.id == work_id).values(
-                state="held", last_error=f"started {row.starts} times and never ended: it kills its process"
-            )
+            update(work)
+            .where(work.c.id == work_id)
+            .values(state="held", last_error=f"started {row.starts} times and never ended: it kills its process")
         )
         return None
     done = connection.execute(
@@ -148,8 +153,19 @@ def take_slot(connection: Connection, schedule: str, slot: str) -> bool:
 
 def _work(row: Row[Any]) -> Work:
     return Work(
-        row.id, row.task, row.subject, row.queue, row.state, row.due_at, row.fence, row.starts, row.attempts,
-        row.last_error, row.since, row.done_at, row.lease_until,
+        row.id,
+        row.task,
+        row.subject,
+        row.queue,
+        row.state,
+        row.due_at,
+        row.fence,
+        row.starts,
+        row.attempts,
+        row.last_error,
+        row.since,
+        row.done_at,
+        row.lease_until,
     )
 
 

@@ -18,5 +18,10 @@ def apply(rule: PriceRule, situation: Situation) -> Priced | None:
 
 
 RULE = RuleKindInfo(
-    "discount", "Discount off list price", needs_value=True, by_quantity=True, apply=apply, from_list_price=True
+    "discount",
+    "Discount off list price",
+    needs_value=True,
+    by_quantity=True,
+    apply=apply,
+    from_list_price=True,
 )

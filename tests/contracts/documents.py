@@ -35,9 +35,7 @@ def line(
     )
 
 
-def document(
-    customer: str, *lines: LedgerLine, currency: str = "EUR", issue_date: date = ISSUE_DATE
-) -> LedgerInvoice:
+def document(customer: str, *lines: LedgerLine, currency: str = "EUR", issue_date: date = ISSUE_DATE) -> LedgerInvoice:
     """A document nobody has sent yet: every call has a reference of its own."""
     numbered = tuple(replace(item, line_no=no) for no, item in enumerate(lines or (line(),), start=1))
     total = sum((item.net_amount for item in numbered), Decimal(0))

@@ -222,9 +222,7 @@ def test_control_characters_do_no_harm(subject: Subject, ledger: Ledger) -> None
 
 
 def test_a_hundred_lines_stay_in_order(subject: Subject, ledger: Ledger) -> None:
-    wanted = document(
-        subject.customer, *(line(f"{number}.01", text=f"line {number}") for number in range(100))
-    )
+    wanted = document(subject.customer, *(line(f"{number}.01", text=f"line {number}") for number in range(100)))
     found = created(ledger, wanted)
     assert [item.text for item in found.lines] == [f"line {number}" for number in range(100)]
     assert found.net_total == wanted.net_total

@@ -78,12 +78,16 @@ def test_the_accounts_of_the_settings_are_used_or_named(tryton: TrytonSubject) -
     wanted = document(tryton.customer)
     good = tryton.open(revenue_account="4.2.2", receivable_account="1.2.2", journal="REV")
     good.finalise(good.create_draft(wanted))
-    bad = tryton.open(
-        revenue_account="9999", receivable_account="8888", journal="X", payment_term="Y", tax="Z"
-    )
+    bad = tryton.open(revenue_account="9999", receivable_account="8888", journal="X", payment_term="Y", tax="Z")
     texts = " ".join(bad.missing_for(wanted))
     assert all(name in texts for name in ("9999", "8888", " X.", " Y.", " Z."))
     assert [item.name for item in bad.check() if not item.ok] == ["accounts"]
+
+
+def test_more_decimals_than_the_currency_keeps_are_named(tryton: TrytonSubject, ledger: Ledger) -> None:
+    wanted = document(tryton.customer, line("1.234"))
+    assert "2 decimals of EUR" in " ".join(ledger.missing_for(wanted))
+    assert error_of(lambda: ledger.create_draft(wanted)).code == "reference_missing"
 
 
 # -- Tryton's questions --------------------------------------------------------------------------------
@@ -103,9 +107,7 @@ def test_an_issue_date_in_the_future_is_confirmed(tryton: TrytonSubject, ledger:
     assert booked(tryton, wanted).state == "posted"
 
 
-def test_an_older_date_after_a_newer_one_is_refused_in_the_ledgers_words(
-    tryton: TrytonSubject, ledger: Ledger
-) -> None:
+def test_an_older_date_after_a_newer_one_is_refused_in_the_ledgers_words(tryton: TrytonSubject, ledger: Ledger) -> None:
     ledger.finalise(ledger.create_draft(document(tryton.customer, issue_date=date(2019, 6, 30))))
     wanted = document(tryton.customer, issue_date=date(2019, 5, 31))
     remote_id = ledger.create_draft(wanted)
@@ -160,9 +162,7 @@ def test_two_finalise_at_once_and_one_number_comes_of_it(tryton: TrytonSubject, 
     assert booked(tryton, wanted).state == "posted"
 
 
-def test_a_suppliers_invoice_with_the_same_reference_is_not_ours(
-    tryton: TrytonSubject, ledger: Ledger
-) -> None:
+def test_a_suppliers_invoice_with_the_same_reference_is_not_ours(tryton: TrytonSubject, ledger: Ledger) -> None:
     wanted = document(tryton.customer)
     ledger.create_draft(wanted)
     tryton.server.create_supplier_invoice(tryton.customer, wanted.ref)
@@ -203,9 +203,7 @@ def test_a_lost_answer_about_the_customer_leaves_no_doubt_about_the_invoice(tryt
     assert booked(tryton, wanted).party_code == "NEW-3"
 
 
-def test_a_deactivated_customer_and_one_without_address_are_named(
-    tryton: TrytonSubject, ledger: Ledger
-) -> None:
+def test_a_deactivated_customer_and_one_without_address_are_named(tryton: TrytonSubject, ledger: Ledger) -> None:
     tryton.server.deactivate_customer(tryton.server.create_customer("GONE-1"))
     tryton.server.create_customer("BARE-1", address=False)
     assert ledger.missing_for(document("GONE-1")) == ["The customer GONE-1 is deactivated in Tryton."]
@@ -248,9 +246,7 @@ def test_a_session_refused_twice_is_not_asked_a_third_time(tryton: TrytonSubject
 
 
 @pytest.mark.parametrize("fault", [Fault("wrong_id"), Fault("status", status=200)], ids=["foreign", "html"])
-def test_an_answer_that_is_not_ours_proves_nothing(
-    tryton: TrytonSubject, ledger: Ledger, fault: Fault
-) -> None:
+def test_an_answer_that_is_not_ours_proves_nothing(tryton: TrytonSubject, ledger: Ledger, fault: Fault) -> None:
     wanted = document(tryton.customer)
     ledger.find(wanted.ref)
     tryton.proxy.inject(replace(fault, method=CREATE))

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.formats import Kind, Report, read
+from mappings.formats import KINDS, Kind, Report, read
 from mappings.ledger_file import LedgerConnection, Reference
 from mappings.links import Organisation, TenantLink
 from mappings.pricelist import ListPrice, PriceRule, Rate, Service, Tier
 from tests.mappings.sheets import Cell, as_csv, as_xlsx
 
 PRICES = (
-    "organisation,product_id,sku_id,term,billing,subscription_id,kind,value,currency,"
-    "valid_from,valid_to,offer,note"
+    "organisation,product_id,sku_id,term,billing,subscription_id,kind,value,currency,valid_from,valid_to,offer,note"
 )
 
 
@@ -60,9 +62,7 @@ def test_an_organisation_with_every_column() -> None:
         "C-1,Contoso,de,eur,north,books,4711,billing@contoso.example,PO 9\n"
     )
     assert good(read("organisations", text.encode())) == [
-        Organisation(
-            "C-1", "Contoso", "DE", "EUR", "north", "books", "4711", "billing@contoso.example", "PO 9"
-        )
+        Organisation("C-1", "Contoso", "DE", "EUR", "north", "books", "4711", "billing@contoso.example", "PO 9")
     ]
 
 
@@ -146,10 +146,7 @@ def test_cells_missing_at_the_end_of_a_row_are_empty() -> None:
 
 
 def test_a_list_price() -> None:
-    text = (
-        "product_id,sku_id,term,billing,currency,price,valid_from,valid_to\n"
-        "P,0001,P1Y,Annual,USD,144,2026-01-01,\n"
-    )
+    text = "product_id,sku_id,term,billing,currency,price,valid_from,valid_to\nP,0001,P1Y,Annual,USD,144,2026-01-01,\n"
     expected = ListPrice("P", "0001", "P1Y", "Annual", "USD", Decimal(144), date(2026, 1, 1), None)
     assert good(read("list-prices", text.encode())) == [expected]
 
@@ -199,9 +196,7 @@ def sheet_row(
 
 def test_microsofts_licence_sheet_gives_the_retail_price_never_the_cost() -> None:
     assert good(read("list-prices", (SHEET + sheet_row()).encode())) == [
-        ListPrice(
-            "CFQ7TTC0HDK0", "0001", "P1Y", "Annual", "USD", Decimal(144), date(2019, 2, 1), date(2021, 2, 4)
-        )
+        ListPrice("CFQ7TTC0HDK0", "0001", "P1Y", "Annual", "USD", Decimal(144), date(2019, 2, 1), date(2021, 2, 4))
     ]
 
 
@@ -222,9 +217,7 @@ def test_rows_of_a_sheet_without_a_usable_list_price_are_counted() -> None:
 
 
 def test_microsofts_azure_sheet_holds_retail_prices() -> None:
-    header = SHEET.replace('"BillingPlan",', "").replace(
-        '"Tags","ERP Price"', '"MeterIds","MeterType","Tags"'
-    )
+    header = SHEET.replace('"BillingPlan",', "").replace('"Tags","ERP Price"', '"MeterIds","MeterType","Tags"')
     row = (
         '"t","DZH318Z0C16V","001J","t","Microsoft","d","1 Node/Month","payG-1","US","USD","15","","",'
         '"3/1/2018 12:00:00 AM","11/30/9999 11:59:59 PM","cb09","1 Node/Month","Azure"\n'
@@ -245,9 +238,7 @@ def test_a_sheet_with_a_date_nobody_knows_is_refused() -> None:
 
 
 def test_a_sheet_without_any_list_price_is_refused() -> None:
-    assert (
-        refusal("list-prices", SHEET + sheet_row(erp=""))[2] == "no row of this price sheet has a list price"
-    )
+    assert refusal("list-prices", SHEET + sheet_row(erp=""))[2] == "no row of this price sheet has a list price"
 
 
 # --- refusals of rows -----------------------------------------------------------------------------
@@ -479,8 +470,7 @@ NUMBERS = st.decimals(min_value=0, max_value=10**9, places=4).map(lambda number:
 def test_csv_and_spreadsheet_of_one_table_give_the_same(rows: list[tuple[str, str, float, date]]) -> None:
     header: list[Cell] = ["product_id", "term", "billing", "currency", "price", "valid_from", "our note"]
     table: list[list[Cell]] = [
-        [f"p{at}{name}", "P1Y", plan, "EUR", price, day, name]
-        for at, (name, plan, price, day) in enumerate(rows)
+        [f"p{at}{name}", "P1Y", plan, "EUR", price, day, name] for at, (name, plan, price, day) in enumerate(rows)
     ]
     plain = [[format(Decimal(repr(c)), "f") if isinstance(c, float) else c for c in row] for row in table]
     from_csv = read("list-prices", as_csv([header, *plain]))
@@ -561,3 +551,13 @@ def test_a_ledgers_file_that_is_refused(text: str, row: int, column: str, words:
 @pytest.mark.parametrize("name", ["tables_in", "decided", "price_sheet", "cells", "formats", "ledger_file"])
 def test_the_examples_in_the_documentation_hold(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"mappings.{name}")).failed == 0
+
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "imports.md"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_example_file_in_the_documentation_is_accepted(kind: Kind) -> None:
+    found = re.search(rf"^## {kind}:.*?\n\n((?:    .*\n)+)", DOCUMENTATION.read_text("utf-8"), re.MULTILINE)
+    assert found is not None
+    assert good(read(kind, dedent(found[1]).encode()))

@@ -72,9 +72,7 @@ def issue(
         .not_valid_after(valid[1])
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
     )
     if key_usage:
         usage = x509.KeyUsage(not is_ca, False, False, False, False, is_ca, is_ca, False, False)

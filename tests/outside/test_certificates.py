@@ -110,9 +110,7 @@ def sha1_leaf(folder: Path) -> Signer:
     for name, data in (("ca.pem", ISSUING.pem), ("ca.key", _private(ISSUING)), ("leaf.key", _private(LEAF))):
         (folder / name).write_bytes(data)
     (folder / "ext").write_text("basicConstraints=critical,CA:FALSE\nextendedKeyUsage=codeSigning\n")
-    _openssl(
-        folder, "req", "-new", "-key", "leaf.key", "-subj", "/O=Microsoft Corporation/CN=x", "-out", "csr"
-    )
+    _openssl(folder, "req", "-new", "-key", "leaf.key", "-subj", "/O=Microsoft Corporation/CN=x", "-out", "csr")
     issuing = "-CA ca.pem -CAkey ca.key -set_serial 77 -days 3650"
     command = f"x509 -req -sha1 -in csr {issuing} -extfile ext -out leaf.pem"
     _openssl(folder, *command.split())
@@ -202,16 +200,12 @@ def test_a_denied_certificate_is_refused_although_its_chain_is_good() -> None:
     assert "deny-list" in reason_of(lambda: verify(LEAF, trust=trust))
 
 
-@pytest.mark.parametrize(
-    "altered", [BODY + b" ", BODY[:-1], BODY.replace(b"G1", b"G2"), BODY.replace(b"\n ", b"")]
-)
+@pytest.mark.parametrize("altered", [BODY + b" ", BODY[:-1], BODY.replace(b"G1", b"G2"), BODY.replace(b"\n ", b"")])
 def test_an_altered_or_reencoded_body_is_refused(altered: bytes) -> None:
     assert "does not fit" in reason_of(lambda: verify(LEAF, body=altered))
 
 
-@pytest.mark.parametrize(
-    "algorithm", ["none", "", "hmac-sha256", "rsa-sha1", "rsa-sha512", "rsa-sha256,none"]
-)
+@pytest.mark.parametrize("algorithm", ["none", "", "hmac-sha256", "rsa-sha1", "rsa-sha512", "rsa-sha256,none"])
 def test_any_other_algorithm_is_refused(algorithm: str) -> None:
     named = headers(LEAF.sign(BODY), algorithm=algorithm)
     assert "algorithm" in reason_of(lambda: verify(LEAF, named=named))

@@ -33,9 +33,7 @@ def told(problem: BaseException) -> str:
     while link is not None and link not in seen:
         seen.append(link)
         link = link.__cause__ or link.__context__
-    return "".join(f"{one!r} {one} {vars(one)}" for one in seen) + "".join(
-        traceback.format_exception(problem)
-    )
+    return "".join(f"{one!r} {one} {vars(one)}" for one in seen) + "".join(traceback.format_exception(problem))
 
 
 def test_an_answer_of_any_status_comes_back_with_exact_numbers() -> None:
@@ -279,9 +277,7 @@ def test_ids_are_new_after_an_answer_and_the_same_after_a_lost_one() -> None:
     assert [seen.headers["ms-requestid"] for seen in server.requests] == ["a", "a", "b"]
 
 
-def test_the_environment_changes_neither_trust_nor_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_changes_neither_trust_nor_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context, ca_file = tls_context(tmp_path)
     empty = tmp_path / "empty.pem"
     empty.write_bytes(b"")

@@ -13,14 +13,9 @@ from connector.outside.json_text import NotJson, read_envelope, read_json, write
 
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**12), max_value=10**12)
 VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**30), 10**30)
-    | NUMBERS
-    | st.text(st.characters(codec="utf-8")),
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | NUMBERS | st.text(st.characters(codec="utf-8")),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4)
     ),
     max_leaves=12,
 )
@@ -60,9 +55,7 @@ def test_thirty_two_levels_are_enough_and_allowed() -> None:
 
 
 def test_an_envelope_keeps_bad_numbers_as_the_text_they_were() -> None:
-    page = read_envelope(
-        b'\xef\xbb\xbf{"items": [{"Subtotal": 1e999, "x": NaN, "t": "\xff"}], "totalCount": 12}'
-    )
+    page = read_envelope(b'\xef\xbb\xbf{"items": [{"Subtotal": 1e999, "x": NaN, "t": "\xff"}], "totalCount": 12}')
     assert page["items"][0]["Subtotal"] == "1e999"
     assert page["items"][0]["x"] == "NaN"
     assert page["totalCount"] == "12"

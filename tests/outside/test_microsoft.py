@@ -185,18 +185,14 @@ def answer(status: int, body: bytes, **headers: str) -> Answer:
         (301, b"", Refused, "redirect_refused"),
     ],
 )
-def test_every_shape_of_refusal_is_understood(
-    status: int, body: bytes, kind: type[ConnectorError], code: str
-) -> None:
+def test_every_shape_of_refusal_is_understood(status: int, body: bytes, kind: type[ConnectorError], code: str) -> None:
     problem = problem_of(answer(status, body), "graph", "our-id")
     assert type(problem) is kind
     assert (problem.code, problem.reference) == (code, "our-id")
 
 
 def test_a_refusal_gives_the_id_support_asks_for_and_no_credential() -> None:
-    body = (
-        b'{"code": "1", "description": "bad https://x/?sig=CANARY1&se=2 Bearer CANARY2 access_token=CANARY3"}'
-    )
+    body = b'{"code": "1", "description": "bad https://x/?sig=CANARY1&se=2 Bearer CANARY2 access_token=CANARY3"}'
     problem = problem_of(answer(400, body, **{"MS-RequestId": "5a1b"}), "partner_center", "our-id")
     assert problem.reference == "5a1b"
     assert "CANARY" not in str(problem)

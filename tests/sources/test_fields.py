@@ -34,9 +34,7 @@ SEAT = {
 }
 
 
-def decoded(
-    fields: dict[str, object] | str, platform: LinePlatform = "new_commerce", invoice: str = "G000000001"
-):
+def decoded(fields: dict[str, object] | str, platform: LinePlatform = "new_commerce", invoice: str = "G000000001"):
     text = fields if isinstance(fields, str) else json.dumps(fields)
     return decode_reconciliation(
         parse_record(text.encode(), 7), invoice_id=invoice, file_id="part-0", platform=platform
@@ -93,9 +91,7 @@ def test_every_way_a_date_is_written(written, day):
 
 
 def test_the_time_of_the_order_keeps_its_microseconds_in_utc():
-    assert line(OrderDate="2021-05-20T18:30:06.6045692Z").order_date == datetime(
-        2021, 5, 20, 18, 30, 6, 604569, UTC
-    )
+    assert line(OrderDate="2021-05-20T18:30:06.6045692Z").order_date == datetime(2021, 5, 20, 18, 30, 6, 604569, UTC)
 
 
 def test_org_in_front_of_a_customer_and_the_case_of_guids_do_not_matter():

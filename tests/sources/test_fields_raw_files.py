@@ -131,9 +131,7 @@ def test_a_number_beyond_the_gate_spoils_its_field_not_its_line(number):
 
 def test_items_of_a_page_keep_their_own_text(tmp_path):
     path = tmp_path / "page.json"
-    path.write_bytes(
-        b'\xef\xbb\xbf{"totalCount": 9, "items": [{"a": 1.50}, 7, {"a": 1, "A": 2}], "links": {}}'
-    )
+    path.write_bytes(b'\xef\xbb\xbf{"totalCount": 9, "items": [{"a": 1.50}, 7, {"a": 1, "A": 2}], "links": {}}')
     first, second, third = read_line_item_pages([path])
     assert (first.line_no, first.raw, str(first.fields["a"])) == (1, b'{"a": 1.50}', "1.50")
     assert second.reason == "not a JSON object"

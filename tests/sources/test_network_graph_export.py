@@ -56,9 +56,7 @@ def starts(microsoft: MicrosoftStandIn) -> int:
 
 
 @pytest.mark.parametrize("manifest", ["link", "inline"])
-def test_a_whole_export_arrives(
-    microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path, manifest: str
-) -> None:
+def test_a_whole_export_arrives(microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path, manifest: str) -> None:
     microsoft.modes(manifest=manifest, members=True)
     found = fetch(doors, tmp_path)
     assert len(found.files) == 3
@@ -84,9 +82,7 @@ def test_polling_obeys_retry_after_and_bears_its_absence(
     assert doors.waits == [10]
 
 
-def test_an_export_that_never_ends_is_given_up(
-    microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path
-) -> None:
+def test_an_export_that_never_ends_is_given_up(microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path) -> None:
     microsoft.fault("graph.export", "never_ending")
     microsoft.modes(retry_after=60)
     with pytest.raises(Transient) as caught:
@@ -102,9 +98,7 @@ def test_no_data_is_a_result(microsoft: MicrosoftStandIn, doors: Doors, tmp_path
     assert isinstance(export(doors.api, doors.blobs, unbilled, tmp_path), NoData)
 
 
-def test_another_failure_gets_one_fresh_export(
-    microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path
-) -> None:
+def test_another_failure_gets_one_fresh_export(microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path) -> None:
     microsoft.fault("graph.export", "fail")
     assert lines(fetch(doors, tmp_path)) > 20
     microsoft.fault("graph.export", "fail", times=-1)
@@ -206,9 +200,7 @@ def test_data_that_changes_restarts_the_set_and_keeps_the_old_files(
     assert all(file.path.parent.name.count(found.manifest_etag[:8].replace("_", "-")) for file in found.files)
 
 
-def test_data_that_changes_every_time_is_given_up(
-    microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path
-) -> None:
+def test_data_that_changes_every_time_is_given_up(microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path) -> None:
     microsoft.fault("graph.blob", "change_etag", times=-1)
     with pytest.raises(Transient) as caught:
         fetch(doors, tmp_path)
@@ -222,9 +214,7 @@ def test_a_second_pull_fetches_again_and_leaves_the_first_alone(doors: Doors, tm
     assert [file.sha256 for file in first.files] == [file.sha256 for file in second.files]
 
 
-def test_an_export_of_another_tenant_is_refused(
-    microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path
-) -> None:
+def test_an_export_of_another_tenant_is_refused(microsoft: MicrosoftStandIn, doors: Doors, tmp_path: Path) -> None:
     microsoft.modes(partner_tenant="00000000-0000-4000-8000-000000000001")
     with pytest.raises(Refused) as caught:
         fetch(doors, tmp_path)

@@ -89,9 +89,7 @@ def test_legacy_pages_and_modern_invoices_are_listed_once(
 
 
 @pytest.mark.parametrize("separate", [False, True])
-def test_a_voided_invoice_and_its_replacement_stand_side_by_side(
-    microsoft: MicrosoftStandIn, separate: bool
-) -> None:
+def test_a_voided_invoice_and_its_replacement_stand_side_by_side(microsoft: MicrosoftStandIn, separate: bool) -> None:
     microsoft.control("POST", "/month", {"scenario": "six-changes-in-march", "replace": True})
     made = microsoft.amend("G000000001", drop=[0], separate_void=separate)
     found = {invoice.id: invoice for invoice in list_invoices(Doors(microsoft).api)}

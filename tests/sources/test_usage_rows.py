@@ -86,9 +86,7 @@ def test_a_whole_month_against_the_integer_reference(tmp_path):
             total[0] += found.rows
             total[1] += int(found.amount.scaleb(20))
             total[2] += int(found.quantity.scaleb(20))
-    assert sums == {
-        place: [group.rows, group.amount, group.quantity] for place, group in month.groups.items()
-    }
+    assert sums == {place: [group.rows, group.amount, group.quantity] for place, group in month.groups.items()}
 
 
 @pytest.mark.parametrize(
@@ -113,11 +111,7 @@ def test_other_spellings_fall_into_the_same_sum(tmp_path, spelling):
 
 def test_names_in_any_case_and_the_names_of_v1(tmp_path):
     lower = {name.lower(): value for name, value in USAGE.items()}
-    v1 = {
-        name[0].lower() + name[1:]: value
-        for name, value in USAGE.items()
-        if name not in ("Unit", "ResourceURI")
-    }
+    v1 = {name[0].lower() + name[1:]: value for name, value in USAGE.items() if name not in ("Unit", "ResourceURI")}
     v1 |= {"unitOfMeasure": "1 Hour", "resourceUri": USAGE["ResourceURI"]}
     for first in (lower, v1, USAGE):
         lines = [json.dumps(each).encode() for each in (first, USAGE, lower, v1)]

@@ -19,6 +19,7 @@ from connector.flows.configure import ImportReport, import_file, resolve_ledger_
 from connector.ledgers import LedgerInfo, SettingField
 from connector.store import audit, decisions
 from connector.store.database import open_engine, reading, writing
+from connector.store.tables import audit as audit_rows
 from connector.store.tables import imports, metadata, price_rules
 from mappings.formats import Kind
 from mappings.ledger_file import Reference
@@ -27,10 +28,7 @@ from mappings.pricelist import PriceRule, Rate, Tier
 
 ORGANISATIONS = "code,name,currency,region\nC-1,Contoso,EUR,north\nC-2,Fabrikam,EUR,\n"
 HEADER = "organisation,product_id,sku_id,kind,value,currency,valid_from,valid_to,note\n"
-PRICES = (
-    HEADER
-    + "*,,,markup,20,,,,\nC-1,CFQ1,0001,fixed,12.50,EUR,2026-01-01,,\nC-1,CFQ2,,tiered,1:12;50:11,EUR,,,\n"
-)
+PRICES = HEADER + "*,,,markup,20,,,,\nC-1,CFQ1,0001,fixed,12.50,EUR,2026-01-01,,\nC-1,CFQ2,,tiered,1:12;50:11,EUR,,,\n"
 
 
 def _no_ledger(settings: Any, http: Any) -> Any:
@@ -198,9 +196,10 @@ def test_a_removed_price_that_comes_back_goes_on_counting_versions(busy: Desk) -
     assert sorted(rule.version for rule in busy.rules()) == [1, 2, 2]
 
 
+LINKS = "tenant_id,organisation,valid_from,valid_to,who\norg:T1,C-1,,2026-09-30,me\nT1,C-2,2026-10-01,,\n"
 TABLES: list[tuple[Kind, str]] = [
     ("organisations", ORGANISATIONS),
-    ("links", "tenant_id,organisation,valid_from,valid_to,who\norg:T1,C-1,,2026-09-30,a\nT1,C-2,2026-10-01,,\n"),
+    ("links", LINKS),
     ("prices", PRICES),
     ("list-prices", "product_id,sku_id,currency,price,colour\nP,S,EUR,1.10,red\nP,S,USD,1.20,\n"),
     ("rates", "date,from,to,rate\n2026-10-01,USD,EUR,0.92\n"),
@@ -365,9 +364,7 @@ def test_links_to_an_unknown_organisation_are_refused(busy: Desk) -> None:
 
 
 def test_services_for_an_unknown_organisation_are_refused(busy: Desk) -> None:
-    text = (
-        "organisation,code,name,kind,price,currency,billing,valid_from\nC-3,S,n,one_off,1,EUR,,2026-10-01\n"
-    )
+    text = "organisation,code,name,kind,price,currency,billing,valid_from\nC-3,S,n,one_off,1,EUR,,2026-10-01\n"
     assert busy.refused("services", text)[:2] == (2, "organisation")
 
 
@@ -451,7 +448,11 @@ def test_secrets_are_resolved_when_a_ledger_is_opened(desk: Desk) -> None:
 
 
 def test_all_missing_secrets_are_named_at_once(tmp_path: Path) -> None:
-    wanted = {"a": Reference("env", "A_SECRET"), "b": Reference("file", str(tmp_path / "none")), "c": "x"}
+    wanted: dict[str, str | Reference] = {
+        "a": Reference("env", "A_SECRET"),
+        "b": Reference("file", str(tmp_path / "none")),
+        "c": "x",
+    }
     with pytest.raises(Misconfigured) as caught:
         resolve_ledger_settings(wanted, {"OTHER": "canary-2c7"})
     assert "A_SECRET" in str(caught.value) and "none" in str(caught.value)
@@ -488,7 +489,7 @@ def test_an_untouched_chain_is_whole(desk: Desk) -> None:
 def test_a_changed_row_of_the_chain_is_named(desk: Desk) -> None:
     _three_rows(desk)
     with writing(desk.engine) as connection:
-        connection.execute(update(metadata.tables["audit"]).where(audit.audit.c.no == 2).values(who="you"))
+        connection.execute(update(audit_rows).where(audit_rows.c.no == 2).values(who="you"))
     with reading(desk.engine) as connection:
         assert audit.verify(connection) == ["audit row 2 was changed after it was written"]
 
@@ -496,7 +497,7 @@ def test_a_changed_row_of_the_chain_is_named(desk: Desk) -> None:
 def test_a_removed_row_of_the_chain_is_named(desk: Desk) -> None:
     _three_rows(desk)
     with writing(desk.engine) as connection:
-        connection.execute(delete(audit.audit).where(audit.audit.c.no == 2))
+        connection.execute(delete(audit_rows).where(audit_rows.c.no == 2))
     with reading(desk.engine) as connection:
         assert audit.verify(connection) == [
             "between audit rows 1 and 3 rows are missing",

@@ -19,7 +19,7 @@ from connector.domain.lines import UsageKey
 from connector.sources.fields import Origin
 from connector.sources.raw_lines import UnreadableFile, line_blocks
 from connector.sources.usage_rows import read_usage_lines
-from connector.store import usage, usage_load
+from connector.store import usage, usage_spill
 from connector.store.usage import UsageGroup, UsageRow, days, find_groups, find_set, groups, page
 from connector.store.usage_load import UsageLoad, set_folder
 
@@ -27,9 +27,7 @@ from connector.store.usage_load import UsageLoad, set_folder
 def load(root: Path, blobs: list[Path], etag: str = "etag-1") -> UsageLoad:
     loading = UsageLoad(root, INVOICE, etag)
     for path in blobs:
-        loading.add(
-            path.name, lambda sink, path=path: read_usage_lines(path, Origin(INVOICE, path.name), sink)
-        )
+        loading.add(path.name, lambda sink, path=path: read_usage_lines(path, Origin(INVOICE, path.name), sink))
     return loading
 
 
@@ -55,9 +53,7 @@ def expected_rows(month: Month, key: UsageKey) -> list[tuple[date, str, str, Dec
                 if place == (key.tenant_id, key.subscription_id, key.product_id, key.sku_id):
                     resource = row["ResourceURI"].rpartition("/")[2]
                     day = date.fromisoformat(row["UsageDate"][:10])
-                    found.append(
-                        (day, resource, row["MeterName"], row["Quantity"], row["BillingPreTaxTotal"])
-                    )
+                    found.append((day, resource, row["MeterName"], row["Quantity"], row["BillingPreTaxTotal"]))
     return sorted(found)
 
 
@@ -70,9 +66,7 @@ def test_groups_equal_the_integer_reference(month, folder):
         )
         for each in groups(folder)
     }
-    assert found == {
-        place: (group.rows, group.amount, group.quantity) for place, group in month.groups.items()
-    }
+    assert found == {place: (group.rows, group.amount, group.quantity) for place, group in month.groups.items()}
     whole = find_set(folder)
     assert whole is not None
     assert (whole.rows, whole.groups, whole.quarantined) == (20_000, len(month.groups), 0)
@@ -176,8 +170,8 @@ def test_the_order_of_files_changes_no_byte(month, folder, tmp_path):
 
 
 def test_many_small_parts_give_the_same_rows(month, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(usage_load, "PART_ROWS", 1500)
-    monkeypatch.setattr(usage_load, "_SLICE_ROWS", 100)
+    monkeypatch.setattr(usage_spill, "PART_ROWS", 1500)
+    monkeypatch.setattr(usage_spill, "RUN_ROWS", 100)
     loading = load(tmp_path, month.blobs)
     loading.finish()
     assert (

@@ -135,9 +135,7 @@ LINES: tuple[tuple[str, str, tuple[Charge, ...]], ...] = (
         (Charge("new", Decimal(2), -Fraction(26), *CYCLE, cycle=CYCLE, reversal=True),),
     ),
 )
-USAGE_DAYS = [
-    Sum(date(2026, 3, day), Decimal(100 + day * 7 % 40), COST + day * 7919 % 40000) for day in range(1, 32)
-]
+USAGE_DAYS = [Sum(date(2026, 3, day), Decimal(100 + day * 7 % 40), COST + day * 7919 % 40000) for day in range(1, 32)]
 
 
 def amount_of(charges: tuple[Charge, ...]) -> Decimal:
@@ -187,9 +185,7 @@ def fill(engine: Engine) -> dict[str, str]:
         _document(connection, DOCUMENT, "C-1", NAME, LINES)
         old = seats(10, CYCLE[0], 0, line_id="raw-old")
         _document(connection, OTHER, "C-2", "Other Customer Ltd", (("advance", "Secret product", (old,)),))
-        _document(
-            connection, REISSUED, "C-1", NAME, (("credit", "Azure", (seats(1, CHANGED, -1),)),), revision=2
-        )
+        _document(connection, REISSUED, "C-1", NAME, (("credit", "Azure", (seats(1, CHANGED, -1),)),), revision=2)
         return {one: links.ensure(connection, one, KEYS) for one in (DOCUMENT, OTHER, REISSUED)}
 
 

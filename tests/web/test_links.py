@@ -30,10 +30,7 @@ def test_the_same_link_is_shown_again_also_after_a_new_key(engine: Engine, token
     with writing(engine) as connection:
         assert links.ensure(connection, DOCUMENT, NEWER) == tokens[DOCUMENT]
         assert links.open_(connection, tokens[DOCUMENT], NEWER) == DOCUMENT
-        assert (
-            links.url(connection, DOCUMENT, NEWER, "https://x.test/")
-            == f"https://x.test/i/{tokens[DOCUMENT]}"
-        )
+        assert links.url(connection, DOCUMENT, NEWER, "https://x.test/") == f"https://x.test/i/{tokens[DOCUMENT]}"
         links.revoke(connection, DOCUMENT)
         assert links.ensure(connection, DOCUMENT, KEYS) == tokens[DOCUMENT]
 
@@ -83,9 +80,7 @@ def test_ten_thousand_changed_tokens_open_nothing_and_ask_no_database(tokens: di
         assert changed in tokens.values() or not links.is_ours(changed, KEYS)
 
 
-@pytest.mark.parametrize(
-    "token", ["", "A" * 52, "A" * 51, "A" * 53, "é" * 52, "=" * 52, "A" * 100_000, "\x00" * 52]
-)
+@pytest.mark.parametrize("token", ["", "A" * 52, "A" * 51, "A" * 53, "é" * 52, "=" * 52, "A" * 100_000, "\x00" * 52])
 def test_text_that_is_no_token_is_refused(token: str) -> None:
     assert not links.is_ours(token, KEYS)
 
@@ -97,9 +92,7 @@ def test_only_one_spelling_of_a_token_is_good(tokens: dict[str, str]) -> None:
     assert base64.urlsafe_b64decode(token)[0] == 2
 
 
-def test_links_are_listed_with_their_use_and_without_their_token(
-    engine: Engine, tokens: dict[str, str]
-) -> None:
+def test_links_are_listed_with_their_use_and_without_their_token(engine: Engine, tokens: dict[str, str]) -> None:
     with writing(engine) as connection:
         links.note_opening(connection, DOCUMENT)
         listed = links.list_links(connection, period="2026-03", organisation="C-1")

@@ -76,9 +76,7 @@ def test_the_raw_bytes_and_headers_reach_the_verifier(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(("verdict", "status"), [(Verdict.NOT_PROVED, 401), (Verdict.CANNOT_DECIDE, 503)])
-def test_what_is_not_proved_is_not_kept(
-    engine: Engine, browser: Browser, verdict: Verdict, status: int
-) -> None:
+def test_what_is_not_proved_is_not_kept(engine: Engine, browser: Browser, verdict: Verdict, status: int) -> None:
     rung: list[int] = []
     client = browser(verify_notice=says(verdict, "no signature"), ring=lambda: rung.append(1))
     answer = client.post(PATH, data=READY)
@@ -270,9 +268,7 @@ def spoken(address: tuple[str, int], request: bytes) -> bytes:
 
 
 def chunked(*pieces: bytes) -> bytes:
-    head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    )
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 

@@ -76,9 +76,7 @@ def amounts(page: str, table: str) -> tuple[list[Decimal], list[Decimal]]:
     parser = _Numbers()
     parser.feed(page)
     ours = [(part, Decimal(value.replace(",", ""))) for name, part, value in parser.found if name == table]
-    return [value for part, value in ours if part == "tbody"], [
-        value for part, value in ours if part == "tfoot"
-    ]
+    return [value for part, value in ours if part == "tbody"], [value for part, value in ours if part == "tfoot"]
 
 
 # --- the closed door ---------------------------------------------------------------------------
@@ -148,9 +146,7 @@ def _bad_addresses(tokens: dict[str, str]) -> list[str]:
     ]
 
 
-def test_all_bad_addresses_give_the_same_bytes(
-    engine: Engine, browser: Browser, tokens: dict[str, str]
-) -> None:
+def test_all_bad_addresses_give_the_same_bytes(engine: Engine, browser: Browser, tokens: dict[str, str]) -> None:
     client = browser()
     with writing(engine) as connection:
         links.revoke(connection, REISSUED)
@@ -160,9 +156,7 @@ def test_all_bad_addresses_give_the_same_bytes(
     answers.append(get(client, f"/i/{tokens[DOCUMENT]}"))
     foreign = browser(secret_keys=((2, b"f" * 32),))
     answers.append(get(foreign, f"/i/{tokens[OTHER]}"))
-    answers += [
-        client.post(address) for address in (f"/i/{tokens[DOCUMENT]}", f"/i/{tokens[REISSUED]}", "/i/x")
-    ]
+    answers += [client.post(address) for address in (f"/i/{tokens[DOCUMENT]}", f"/i/{tokens[REISSUED]}", "/i/x")]
     first = answers[0]
     assert first.status_code == 404
     for answer in answers:
@@ -172,9 +166,7 @@ def test_all_bad_addresses_give_the_same_bytes(
 # --- whose cookie ------------------------------------------------------------------------------
 
 
-def test_a_cookie_opens_its_own_document_only(
-    reader: FlaskClient, browser: Browser, tokens: dict[str, str]
-) -> None:
+def test_a_cookie_opens_its_own_document_only(reader: FlaskClient, browser: Browser, tokens: dict[str, str]) -> None:
     cookie = reader.get_cookie("document", "bills.example.test", READ)
     assert cookie is not None
     missing = get(browser(), "/nowhere")
@@ -290,9 +282,7 @@ def test_free_taken_back_and_credited_lines_say_so(reader: FlaskClient, engine: 
     assert "Takes back part of the charge for" in get(reader, f"{READ}/l/1").text
 
 
-def test_a_credit_of_another_customers_charge_tells_nothing_of_it(
-    engine: Engine, tokens: dict[str, str]
-) -> None:
+def test_a_credit_of_another_customers_charge_tells_nothing_of_it(engine: Engine, tokens: dict[str, str]) -> None:
     with reading(engine) as connection:
         credit, _ = list_parts(connection, Scope(DOCUMENT), 1, 0, 10)
     assert (credit.reversed_period, credit.reversed_start, credit.reversed_end) == (None, None, None)
@@ -388,9 +378,7 @@ def test_headers_on_every_answer(reader: FlaskClient, tokens: dict[str, str]) ->
     for answer in [*_all_pages(reader, tokens), reader.post("/webhooks/partner-center", data=b"x")]:
         headers = answer.headers
         policy = headers["Content-Security-Policy"]
-        assert (
-            "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
-        )
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
         assert headers["Referrer-Policy"] == "no-referrer" and headers["X-Content-Type-Options"] == "nosniff"
         assert "noindex" in headers["X-Robots-Tag"]
         if answer.mimetype == "text/html":
@@ -408,16 +396,12 @@ def test_an_address_is_never_in_the_log_of_a_failure(
     client.application.config["PROPAGATE_EXCEPTIONS"] = False
     client.post(f"/i/{tokens[DOCUMENT]}", base_url="https://bills.example.test")
     answer = get(client, f"{READ}/l/2")
-    assert (
-        answer.status_code == 500 and "ZeroDivision" not in answer.text and "no-store" in str(answer.headers)
-    )
+    assert answer.status_code == 500 and "ZeroDivision" not in answer.text and "no-store" in str(answer.headers)
     logged = "".join(capsys.readouterr())
     assert "ZeroDivisionError" in logged and tokens[DOCUMENT] not in logged
 
 
-def test_without_a_database_the_pages_say_not_now(
-    browser: Browser, tokens: dict[str, str], tmp_path: Any
-) -> None:
+def test_without_a_database_the_pages_say_not_now(browser: Browser, tokens: dict[str, str], tmp_path: Any) -> None:
     client = browser(engine=open_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}"))
     for answer in (client.get(f"/i/{tokens[DOCUMENT]}"), client.post(f"/i/{tokens[DOCUMENT]}")):
         assert answer.status_code == 503 and "sqlite" not in everything(answer)
@@ -451,6 +435,4 @@ def test_a_question_names_the_invoice_and_the_line(browser: Browser, tokens: dic
 
 def test_the_style_sheet_is_small_and_nothing_is_scripted(browser: Browser) -> None:
     sheet = browser().get("/static/site.css").data
-    assert (
-        len(sheet) < 12_000 and b"url(" not in sheet and b"@import" not in sheet and KEYS[0][1] not in sheet
-    )
+    assert len(sheet) < 12_000 and b"url(" not in sheet and b"@import" not in sheet and KEYS[0][1] not in sheet

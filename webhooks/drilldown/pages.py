@@ -92,9 +92,7 @@ def blueprint(door: Door) -> Blueprint:
             links.note_opening(connection, document_id)
         address = f"/d/{document_id}"
         response = Response(status=303, headers={"Location": address + (f"/l/{no}" if no else "")})
-        sealed = cookies.seal(
-            cookies.Pass(document_id, links.fingerprint(token)), door.keys, datetime.now(UTC)
-        )
+        sealed = cookies.seal(cookies.Pass(document_id, links.fingerprint(token)), door.keys, datetime.now(UTC))
         response.set_cookie(
             cookies.NAME,
             sealed,
@@ -125,9 +123,7 @@ def _document_page(door: Door, document_id: str) -> str:
         lines = view.list_lines(connection, scope, paging.offset, paging.size)
     if head is None:
         abort(404)
-    return render_template(
-        "drilldown/document.html", document=head, lines=lines, paging=paging, f=_formats(head)
-    )
+    return render_template("drilldown/document.html", document=head, lines=lines, paging=paging, f=_formats(head))
 
 
 def _line_page(door: Door, document_id: str, no: int) -> str:

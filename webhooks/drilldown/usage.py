@@ -52,9 +52,7 @@ class DaySum(Protocol):
 class UsagePage(Protocol):
     """(vendor invoices, key, offset, limit) -> (rows, how many there are in all)."""
 
-    def __call__(
-        self, sets: list[str], key: UsageKey, offset: int, limit: int
-    ) -> tuple[Sequence[UsageRow], int]: ...
+    def __call__(self, sets: list[str], key: UsageKey, offset: int, limit: int) -> tuple[Sequence[UsageRow], int]: ...
 
 
 class UsageDays(Protocol):

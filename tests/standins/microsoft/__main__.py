@@ -18,9 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Start, say "ready", serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="tests.standins.microsoft", description=__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="where certificates, blobs and facts.json go")
-    parser.add_argument(
-        "--month", type=Path, action="append", default=[], help="a month file; may be repeated"
-    )
+    parser.add_argument("--month", type=Path, action="append", default=[], help="a month file; may be repeated")
     parser.add_argument(
         "--scenario",
         action="append",
@@ -32,14 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--customers", type=int, default=20)
     parser.add_argument("--period", default="2026-10")
     parser.add_argument("--empty", action="store_true", help="no month yet; POST /month brings one")
-    parser.add_argument(
-        "--mode", action="append", default=[], metavar="NAME=JSON", help="a mode, as POST /modes"
-    )
+    parser.add_argument("--mode", action="append", default=[], metavar="NAME=JSON", help="a mode, as POST /modes")
     parser.add_argument("--with-parent", action="store_true", help="end when the parent process ends")
     options = parser.parse_args(arguments)
-    months: list[tuple[dict[str, Any], Path | None]] = [
-        (exact.load(path), path.parent) for path in options.month
-    ]
+    months: list[tuple[dict[str, Any], Path | None]] = [(exact.load(path), path.parent) for path in options.month]
     months += [(published.month(name), None) for name in options.scenario]
     if not months and not options.empty:
         order = generator.Order(seed=options.seed, customers=options.customers, period=options.period)
@@ -49,9 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     service = Service(options.dir.resolve(), months)
-    service.faults.set_modes(
-        {name: exact.loads(value) for name, _, value in (m.partition("=") for m in options.mode)}
-    )
+    service.faults.set_modes({name: exact.loads(value) for name, _, value in (m.partition("=") for m in options.mode)})
     service.start()
     print("ready", flush=True)
     parent = os.getppid()

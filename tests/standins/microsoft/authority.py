@@ -89,9 +89,7 @@ def issue(
         .not_valid_after(valid[1])
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         .add_extension(
             x509.KeyUsage(
                 digital_signature=not is_ca,
@@ -119,9 +117,7 @@ def issue(
 
 def _save_key(path: Path, key: PrivateKey) -> None:
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     path.chmod(0o600)
 
@@ -158,9 +154,7 @@ class NoticeAuthority:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.root = issue(subject("Microsoft RSA Root (stand-in)", ORGANISATION), None, is_ca=True)
-        self.intermediate = issue(
-            subject("Microsoft TLS Issuing (stand-in)", ORGANISATION), self.root, is_ca=True
-        )
+        self.intermediate = issue(subject("Microsoft TLS Issuing (stand-in)", ORGANISATION), self.root, is_ca=True)
         self.leaf = self._leaf(self.intermediate)
         self.trust_file = directory / "notice-trust.pem"
         self.trust_file.write_bytes(self.root.pem + self.intermediate.pem)
@@ -178,9 +172,7 @@ class NoticeAuthority:
         valid: tuple[datetime, datetime] = (_FROM, _TO),
         key: PrivateKey | None = None,
     ) -> Signer:
-        return issue(
-            subject(name, organisation), issuer, usages=usages, valid=valid, key=key, hosts=(LEAF_NAME,)
-        )
+        return issue(subject(name, organisation), issuer, usages=usages, valid=valid, key=key, hosts=(LEAF_NAME,))
 
     def signer(self, name: str | None) -> Signer:
         """The real leaf, or a rogue by name."""

@@ -177,9 +177,7 @@ class AzureMonth:
         price = each.paid * Fraction(_RATE) * 100
         numerator, denominator = price.numerator, price.denominator * _MICRO
         usd_numerator, usd_denominator = each.paid.numerator, each.paid.denominator
-        prefix = (
-            f"/subscriptions/{constant['EntitlementId']}/resourceGroups/PROD/providers/Microsoft.Compute/"
-        )
+        prefix = f"/subscriptions/{constant['EntitlementId']}/resourceGroups/PROD/providers/Microsoft.Compute/"
         for day, resource, quantity in each.quantities:
             cents = quantity * numerator // denominator
             usd = quantity * usd_numerator // usd_denominator

@@ -88,9 +88,7 @@ def stamp(day: date | None) -> str:
 
 def line(customer: Customer, product: Product, **fields: Any) -> dict[str, Any]:
     """A reconciliation line with every one of the 47 attributes; `fields` by Graph name."""
-    order = guid(
-        customer.tenant_id, product.product_id, fields.get("SubscriptionId", ""), fields.get("OrderDate", "")
-    )
+    order = guid(customer.tenant_id, product.product_id, fields.get("SubscriptionId", ""), fields.get("OrderDate", ""))
     start: dict[str, Any] = dict.fromkeys(RECONCILIATION, "")
     start |= {
         "PartnerId": PARTNER_TENANT,

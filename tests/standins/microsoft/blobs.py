@@ -133,9 +133,7 @@ class BlobStore:
             "dataFormat": "compressedJSON",
             "createdDateTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-4] + "Z",
             "eTag": tag,
-            "partnerTenantId": tenant
-            or self.faults.modes["partner_tenant"]
-            or content.book.partner_tenant_id,
+            "partnerTenantId": tenant or self.faults.modes["partner_tenant"] or content.book.partner_tenant_id,
             "rootDirectory": f"{base}/{self.account}/{root}",
             "sasToken": sas,
             "partitionType": "Default",
@@ -225,9 +223,7 @@ class BlobStore:
             self._expire(root)
             expires = 0.0
         if expires <= time.time():
-            return storage_error(
-                403, "AuthenticationFailed", "Signature not valid in the specified time frame."
-            )
+            return storage_error(403, "AuthenticationFailed", "Signature not valid in the specified time frame.")
         path = known[0] / name
         if name not in known[1] or not path.is_file():
             return storage_error(404, "BlobNotFound", "The specified blob does not exist.")

@@ -92,11 +92,7 @@ _FORMS = ("GmbH", "AG", "KG", "e.K.", "OHG", "gGmbH")
 def customers(count: int, seed: int) -> list[Customer]:
     """The demo customer first, then awkward names, then ordinary ones."""
     random = Random(f"customers/{seed}")
-    made = [
-        Customer(
-            DEMO_TENANT, "Muster & Partner GmbH", "musterpartner.onmicrosoft.com", "DE", DEMO_ORGANISATION
-        )
-    ]
+    made = [Customer(DEMO_TENANT, "Muster & Partner GmbH", "musterpartner.onmicrosoft.com", "DE", DEMO_ORGANISATION)]
     for index in range(1, count):
         name = (
             _AWKWARD[index - 1]

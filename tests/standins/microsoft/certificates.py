@@ -33,6 +33,4 @@ class CertificateHost:
             return Answer(404, b"", (("Content-Type", "text/plain"),))
         signer = self.authority.signer(name)
         body = signer.pem if ending == "pem" else signer.der
-        return Answer(
-            200, body, (("Content-Type", "application/octet-stream"), ("Cache-Control", "max-age=3600"))
-        )
+        return Answer(200, body, (("Content-Type", "application/octet-stream"), ("Cache-Control", "max-age=3600")))

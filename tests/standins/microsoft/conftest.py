@@ -26,9 +26,7 @@ class Client:
         self.session.trust_env = False
         self.session.verify = self.settings["MICROSOFT_CA_FILE"]
 
-    def token(
-        self, audience: str = "https://api.partnercenter.microsoft.com", **form: str
-    ) -> requests.Response:
+    def token(self, audience: str = "https://api.partnercenter.microsoft.com", **form: str) -> requests.Response:
         fields = {
             "grant_type": "client_credentials",
             "client_id": self.settings["MICROSOFT_CLIENT_ID"],
@@ -37,9 +35,7 @@ class Client:
             **form,
         }
         tenant = form.get("tenant", self.settings["MICROSOFT_TENANT_ID"])
-        return self.session.post(
-            f"{self.settings['MICROSOFT_LOGIN_URL']}/{tenant}/oauth2/v2.0/token", data=fields
-        )
+        return self.session.post(f"{self.settings['MICROSOFT_LOGIN_URL']}/{tenant}/oauth2/v2.0/token", data=fields)
 
     def call(self, base: str, path: str, method: str = "GET", **more: Any) -> requests.Response:
         audience = {
@@ -58,9 +54,7 @@ class Client:
 
     def export(self, invoice: str, kind: str = "reconciliation", **body: str) -> dict[str, Any]:
         """Start, poll, and give the manifest."""
-        started = self.call(
-            "GRAPH_URL", f"{BILLING}/{kind}/billed/export", "POST", json={"invoiceId": invoice, **body}
-        )
+        started = self.call("GRAPH_URL", f"{BILLING}/{kind}/billed/export", "POST", json={"invoiceId": invoice, **body})
         assert started.status_code == 202
         for _ in range(20):
             state = self.call("GRAPH_URL", started.headers["Location"])
@@ -80,12 +74,7 @@ class Client:
 
     def lines(self, manifest: dict[str, Any]) -> list[dict[str, Any]]:
         texts = [gzip.decompress(self.blob(manifest, i).content) for i in range(manifest["blobCount"])]
-        return [
-            exact.loads(line)
-            for text in texts
-            for line in text.decode("utf-8-sig").splitlines()
-            if line.strip()
-        ]
+        return [exact.loads(line) for text in texts for line in text.decode("utf-8-sig").splitlines() if line.strip()]
 
 
 @pytest.fixture(scope="module")

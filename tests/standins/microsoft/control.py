@@ -92,9 +92,7 @@ class Control:
             match verb:
                 case "amend":
                     replacement = amend(service.book, document, body)
-                    return json_answer(
-                        {"id": replacement.id, "totalCharges": replacement.header["totalCharges"]}
-                    )
+                    return json_answer({"id": replacement.id, "totalCharges": replacement.header["totalCharges"]})
                 case "header":
                     _header(document, body)
                 case "lines":
@@ -122,9 +120,7 @@ class Control:
             month = body.get("month", body)
         periods = service.book.load(month, base, replace=bool(body.get("replace")))
         service.periods = sorted({*([] if body.get("replace") else service.periods), *periods})
-        return json_answer(
-            {"periods": periods, "invoices": [item["id"] for item in month.get("invoices", ())]}
-        )
+        return json_answer({"periods": periods, "invoices": [item["id"] for item in month.get("invoices", ())]})
 
     def _notices(self, body: Any) -> Answer:
         orders = body.get("notices") if isinstance(body, dict) else body
@@ -163,9 +159,7 @@ def _lines(document: Document, body: dict[str, Any]) -> None:
     lines = [dict(line) for line in body["lines"]] if "lines" in body else list(document.iter_lines(kind))
     apply_changes(lines, body.get("changes") or ())
     dropped = {int(index) for index in body.get("drop") or ()}
-    lines = [line for index, line in enumerate(lines) if index not in dropped] + list(
-        body.get("append") or ()
-    )
+    lines = [line for index, line in enumerate(lines) if index not in dropped] + list(body.get("append") or ())
     document.files.pop(kind, None)
     document.lines[kind] = lines
     document.version += 1

@@ -136,11 +136,7 @@ def before(faults: Faults, where: str, request: Request) -> Answer | None:
             return Answer(200, drop_after=-1)
         case "body":
             headers.setdefault("Content-Type", str(fault.get("content_type", "application/json")))
-            body = (
-                base64.b64decode(fault["base64"])
-                if "base64" in fault
-                else str(fault.get("text", "")).encode()
-            )
+            body = base64.b64decode(fault["base64"]) if "base64" in fault else str(fault.get("text", "")).encode()
             return Answer(int(fault.get("status", 200)), body, tuple(headers.items()))
     status = int(fault.get("status", 500))
     if "body" in fault:
@@ -196,7 +192,5 @@ def after(faults: Faults, where: str, request: Request, answer: Answer) -> Answe
     if fault is None:
         return answer
     if fault["kind"] == "drip":
-        return replace(
-            answer, drip_seconds=float(fault.get("seconds", 0.1)), drip_bytes=int(fault.get("bytes", 1))
-        )
+        return replace(answer, drip_seconds=float(fault.get("seconds", 0.1)), drip_bytes=int(fault.get("bytes", 1)))
     return replace(answer, drop_after=int(fault.get("bytes", 0)))

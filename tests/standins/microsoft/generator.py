@@ -94,9 +94,7 @@ def _seats(order: Order, random: Random, customer: Customer, index: int, currenc
     )
 
 
-def _story(
-    order: Order, random: Random, customer: Customer, index: int, currency: str
-) -> list[dict[str, Any]]:
+def _story(order: Order, random: Random, customer: Customer, index: int, currency: str) -> list[dict[str, Any]]:
     """One subscription's month."""
     kind = random.choices(
         ("cycle", "renew", "add", "remove", "new", "cancel", "annual", "trial", "add_before"),
@@ -163,9 +161,7 @@ def _fresh(seats: Seats, bought: date) -> Seats:
 def _annual(seats: Seats, bought: date) -> Seats:
     """A year paid in advance: one line; twelve times the price, less a tenth of a month (invented)."""
     product = seats.product
-    yearly = type(product)(
-        product.product_id, product.sku_id, product.name, product.price * 12, product.publisher
-    )
+    yearly = type(product)(product.product_id, product.sku_id, product.name, product.price * 12, product.publisher)
     end = months_after(bought, 12) - timedelta(days=1)
     return Seats(
         seats.customer,
@@ -292,9 +288,7 @@ def _of_customer(
 
 def generate(order: Order) -> dict[str, Any]:
     """A month in memory."""
-    azure = AzureMonth(
-        order.seed, order.first, order.last, order.numbers[0], order.usage_rows, order.customers
-    )
+    azure = AzureMonth(order.seed, order.first, order.last, order.numbers[0], order.usage_rows, order.customers)
     month = _frame(order)
     for invoice in month["invoices"]:
         invoice["reconciliation"] = list(reconciliation(order, azure, invoice["currencyCode"]))
@@ -306,9 +300,7 @@ def generate(order: Order) -> dict[str, Any]:
 def write(order: Order, folder: Path) -> Path:
     """A month on disk; lines and usage rows go to JSON Lines, one at a time. Gives the month file."""
     folder.mkdir(parents=True, exist_ok=True)
-    azure = AzureMonth(
-        order.seed, order.first, order.last, order.numbers[0], order.usage_rows, order.customers
-    )
+    azure = AzureMonth(order.seed, order.first, order.last, order.numbers[0], order.usage_rows, order.customers)
     month = _frame(order)
     for invoice in month["invoices"]:
         total = Decimal(0)
@@ -350,9 +342,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="tests.standins.microsoft.generator", description=__doc__)
     parser.add_argument("--out", type=Path, help="folder for month.json and its JSON Lines")
-    parser.add_argument(
-        "--files", type=Path, help="folder for organisations.csv, links.csv, prices.csv, rates.csv"
-    )
+    parser.add_argument("--files", type=Path, help="folder for organisations.csv, links.csv, prices.csv, rates.csv")
     parser.add_argument("--ledger", default="tryton", help="name of the ledger in organisations.csv")
     for name, kind in (
         ("seed", int),

@@ -77,13 +77,9 @@ class Graph:
                 "expired": "Lifetime validation failed, the token is expired.",
                 "audience": "Access token validation failure. Invalid audience.",
             }
-            return graph_error(
-                401, "InvalidAuthenticationToken", text.get(why, "CompactToken validation failed.")
-            )
+            return graph_error(401, "InvalidAuthenticationToken", text.get(why, "CompactToken validation failed."))
         if not self.faults.modes["graph_permission"]:
-            return graph_error(
-                403, "Forbidden", "Insufficient privileges: PartnerBilling.Read.All is required."
-            )
+            return graph_error(403, "Forbidden", "Insufficient privileges: PartnerBilling.Read.All is required.")
         return None
 
     def _route(self, request: Request) -> Answer:
@@ -121,9 +117,7 @@ class Graph:
         else:
             period, currency = body.get("billingPeriod"), body.get("currencyCode")
             if period not in ("current", "last") or not currency:
-                return graph_error(
-                    400, "BadRequest", "billingPeriod (current, last) and currencyCode are required."
-                )
+                return graph_error(400, "BadRequest", "billingPeriod (current, last) and currencyCode are required.")
             unbilled = (str(currency).upper(), period == "last")
         operation = Operation(str(uuid.uuid4()), kind, attribute_set, document, unbilled)
         self._decide(operation)
@@ -150,8 +144,7 @@ class Graph:
                 )
         elif operation.document is not None:
             old = (
-                operation.document.period < _FIRST[operation.kind]
-                and self.faults.modes["graph_old_periods"] != "serve"
+                operation.document.period < _FIRST[operation.kind] and self.faults.modes["graph_old_periods"] != "serve"
             )
             if old or not operation.document.has(operation.kind):
                 operation.outcome = "fail"
@@ -230,16 +223,12 @@ class Graph:
         currency, last = operation.unbilled or ("", False)
         name = "Currency" if operation.kind == "reconciliation" else "BillingCurrency"
         return [
-            line
-            for line in self.book.unbilled_lines(operation.kind, last)
-            if str(line.get(name)).upper() == currency
+            line for line in self.book.unbilled_lines(operation.kind, last) if str(line.get(name)).upper() == currency
         ]
 
     def _content(self, operation: Operation) -> ExportSet:
         if operation.document is None:
-            return ExportSet(
-                self.book, operation.kind, operation.attribute_set, None, tuple(self._unbilled(operation))
-            )
+            return ExportSet(self.book, operation.kind, operation.attribute_set, None, tuple(self._unbilled(operation)))
         return ExportSet(self.book, operation.kind, operation.attribute_set, operation.document, ())
 
     # ---- 3. manifest

@@ -104,9 +104,7 @@ class LineItems:
                 400,
             )
         lines = iter(()) if late else document.iter_lines(kind)
-        address = (
-            f"/invoices/{document.id}/lineitems?provider=OneTime&nvoicelineitemtype={_published(line_type)}"
-        )
+        address = f"/invoices/{document.id}/lineitems?provider=OneTime&nvoicelineitemtype={_published(line_type)}"
         return self._by_seek(request, lines, kind, size, address, document.id)
 
     def unbilled(self, request: Request) -> Answer:
@@ -115,11 +113,7 @@ class LineItems:
         line_type = _TYPES.get(params.get("invoicelineitemtype", "").lower())
         period, currency = params.get("period", "").lower(), params.get("currencycode", "").upper()
         size = _size(params)
-        if (
-            params.get("provider", "").lower() not in ("onetime", "marketplace", "all")
-            or not line_type
-            or size is None
-        ):
+        if params.get("provider", "").lower() not in ("onetime", "marketplace", "all") or not line_type or size is None:
             return _invalid()
         if period not in ("current", "previous") or not currency:
             return _invalid()
@@ -157,8 +151,7 @@ class LineItems:
         items = [_legacy(line, kind, as_strings) for line in lines[offset : offset + size]]
         published = _published("usage" if kind == "azure_usage" else "billing")
         address = (
-            f"/invoices/{document.id}/lineitems?provider={provider.title()}"
-            f"&nvoicelineitemtype={published}&size={size}"
+            f"/invoices/{document.id}/lineitems?provider={provider.title()}&nvoicelineitemtype={published}&size={size}"
         )
         links = {"self": _link(f"{address}&offset={offset}")}
         if offset + size < len(lines):
@@ -223,8 +216,7 @@ class LineItems:
 
 def _legacy(line: dict[str, Any], kind: str, as_strings: bool) -> dict[str, Any]:
     shaped = {
-        k: v1_number(v, as_strings) if k in LEGACY_NUMBERS and v not in (None, "") else v
-        for k, v in line.items()
+        k: v1_number(v, as_strings) if k in LEGACY_NUMBERS and v not in (None, "") else v for k, v in line.items()
     }
     return shaped | _LEGACY[kind]
 

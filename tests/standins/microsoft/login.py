@@ -181,8 +181,7 @@ class Login:
                 400,
                 "invalid_scope",
                 28000,
-                "Provided value for the input parameter scope is not valid "
-                "because it contains more than one resource.",
+                "Provided value for the input parameter scope is not valid because it contains more than one resource.",
             )
         name = names.pop()
         if not name:
@@ -200,11 +199,7 @@ class Login:
                 "The user or administrator has not consented to use the application "
                 f"with ID '{self.registration.client_id}'. Send an interactive authorization request.",
             )
-        if (
-            not v1
-            and form["grant_type"] == "client_credentials"
-            and not all(t.endswith("/.default") for t in wanted)
-        ):
+        if not v1 and form["grant_type"] == "client_credentials" and not all(t.endswith("/.default") for t in wanted):
             raise Refusal(
                 400,
                 "invalid_scope",
@@ -241,9 +236,7 @@ class Login:
                 700016,
                 f"Application with identifier '{form.get('client_id')}' was not found in the directory.",
             )
-        if not secrets.compare_digest(
-            form.get("client_secret", "").encode(), self.registration.client_secret.encode()
-        ):
+        if not secrets.compare_digest(form.get("client_secret", "").encode(), self.registration.client_secret.encode()):
             raise Refusal(
                 401,
                 "invalid_client",

@@ -67,17 +67,13 @@ class Sender:
         self.sent: list[Notice] = []
         self._lock = threading.Lock()
 
-    def send(
-        self, order: dict[str, Any], later: list[tuple[Notice, dict[str, Any]]] | None = None
-    ) -> list[Notice]:
+    def send(self, order: dict[str, Any], later: list[tuple[Notice, dict[str, Any]]] | None = None) -> list[Notice]:
         """Send one notice `copies` times; with `later` only prepare it."""
         made = [(self._make(order), order) for _ in range(1)]
         notice = made[0][0]
         # a duplicate is the same bytes once more
         for _ in range(int(order.get("copies", 1)) - 1):
-            made.append(
-                (self._register(notice.event, notice.target, notice.body, dict(notice.headers)), order)
-            )
+            made.append((self._register(notice.event, notice.target, notice.body, dict(notice.headers)), order))
         if later is not None:
             later.extend(made)
             return [each for each, _ in made]
@@ -141,9 +137,7 @@ class Sender:
             "AuditUri": order.get("audit_uri"),
             "ResourceChangeUtcDate": stamp,
         }
-        return json.dumps(
-            fields | (order.get("fields") or {}), indent=2 if order.get("indent") else None
-        ).encode()
+        return json.dumps(fields | (order.get("fields") or {}), indent=2 if order.get("indent") else None).encode()
 
     def _register(self, event: str, target: str, body: bytes, headers: dict[str, str]) -> Notice:
         with self._lock:

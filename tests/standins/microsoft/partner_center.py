@@ -94,11 +94,7 @@ class PartnerCenter:
                     ("WWW-Authenticate", 'Bearer error="invalid_token"'),
                 ),
             )
-        if (
-            self.where(request) == "pc.invoice"
-            and not token.user
-            and self.faults.modes["invoice_by_id_needs_user"]
-        ):
+        if self.where(request) == "pc.invoice" and not token.user and self.faults.modes["invoice_by_id_needs_user"]:
             return pc_error(403, "900150", "The caller's role is not sufficient for this operation.")
         return None
 

@@ -15,9 +15,7 @@ from tests.standins.microsoft import published_azure, published_legacy
 from tests.standins.microsoft.billing import Customer, Product, digits, guid, line, stamp
 from tests.standins.microsoft.published_figures import NEW_COMMERCE, ONE_TIME_2019, Figure
 
-CONTOSO = Customer(
-    "c139c4bf-2e8b-4ab5-8bed-d9f50dcca7a2", "Contoso Test Customer", "contosotest.onmicrosoft.com"
-)
+CONTOSO = Customer("c139c4bf-2e8b-4ab5-8bed-d9f50dcca7a2", "Contoso Test Customer", "contosotest.onmicrosoft.com")
 FABRIKAM = Customer(
     "835a59a7-3172-47b5-bdef-d9cc65f4d0e4", "Fabrikam Test Customer", "fabrikamtest.onmicrosoft.com", "DK"
 )
@@ -91,9 +89,7 @@ def _month(
     return {
         "period": period,
         "customers": [customer.listed() for customer in customers],
-        "invoices": [
-            {"id": number, "period": period, "currencyCode": currency, "reconciliation": numbered, **header}
-        ],
+        "invoices": [{"id": number, "period": period, "currencyCode": currency, "reconciliation": numbered, **header}],
     }
 
 
@@ -104,9 +100,7 @@ def _from_figures(name: str) -> Callable[[], dict[str, Any]]:
         by_period: dict[str, list[dict[str, Any]]] = {}
         figures = [figure for figure in (*NEW_COMMERCE, *ONE_TIME_2019) if figure.scenario == name]
         for figure in figures:
-            by_period.setdefault((figure.ordered or figure.start)[:7], []).append(
-                _figure_line(figure, CONTOSO, name)
-            )
+            by_period.setdefault((figure.ordered or figure.start)[:7], []).append(_figure_line(figure, CONTOSO, name))
         months = [
             _month(period, lines, f"G{index:09d}", figures[0].currency)
             for index, (period, lines) in enumerate(sorted(by_period.items()), 1)
@@ -224,10 +218,7 @@ def with_tax() -> dict[str, Any]:
 
 
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
-    **{
-        name: _from_figures(name)
-        for name in dict.fromkeys(f.scenario for f in (*NEW_COMMERCE, *ONE_TIME_2019))
-    },
+    **{name: _from_figures(name) for name in dict.fromkeys(f.scenario for f in (*NEW_COMMERCE, *ONE_TIME_2019))},
     "customer-credit": customer_credit,
     "two-currencies": two_currencies,
     "negative-document": negative_document,

@@ -14,9 +14,7 @@ from tests.standins.microsoft.attributes import USAGE
 from tests.standins.microsoft.billing import Customer, Product, cut, guid, line
 from tests.standins.microsoft.month import PARTNER_TENANT
 
-MODERN = Customer(
-    "196e2273-9651-43a3-ba7e-7cbcd918fc40", "Modern Customer", "testcustomerdomain.onmicrosoft.com"
-)
+MODERN = Customer("196e2273-9651-43a3-ba7e-7cbcd918fc40", "Modern Customer", "testcustomerdomain.onmicrosoft.com")
 PLAN = "307628f1-d9d2-f09c-ea1f-4183f0cae308"
 NUMBER = "G031809528"
 _MACHINE = Product("DZH318Z0BNZ5", "006G", "D2 v3 - EU West", Decimal("0.868"), "Microsoft", "DZH318Z08B80")
@@ -97,9 +95,7 @@ def _days(product: Product, units: Decimal) -> list[dict[str, Any]]:
 def usage_row(customer: Customer, product: Product, plan: str, number: str, **fields: Any) -> dict[str, Any]:
     """A daily rated usage row with all 54 attributes."""
     entitlement = guid("entitlement", plan)
-    resource = (
-        f"/subscriptions/{entitlement}/resourceGroups/PROD/providers/Microsoft.Compute/virtualMachines/vm1"
-    )
+    resource = f"/subscriptions/{entitlement}/resourceGroups/PROD/providers/Microsoft.Compute/virtualMachines/vm1"
     row: dict[str, Any] = dict.fromkeys(USAGE, "")
     row |= {
         "PartnerId": PARTNER_TENANT,

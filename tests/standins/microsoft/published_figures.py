@@ -162,9 +162,7 @@ NEW_COMMERCE: tuple[Figure, ...] = (
     _march(14, "removeQuantity", "8.52", 20, "170.32", _E),
     _march(25, "addQuantity", "-4.26", 20, "-85.16", _F),
     _march(25, "addQuantity", "4.26", 30, "127.74", _F),
-    Figure(
-        "cancel-within-7-days", "2021-07-15", "new", "10.08", "2021-07-15", "2021-08-14", "10.08", 10, "100.8"
-    ),
+    Figure("cancel-within-7-days", "2021-07-15", "new", "10.08", "2021-07-15", "2021-08-14", "10.08", 10, "100.8"),
     Figure(
         "cancel-within-7-days",
         "2021-07-17",
@@ -179,14 +177,10 @@ NEW_COMMERCE: tuple[Figure, ...] = (
     ),
     _upgrade("full-upgrade", "2021-06-18", "new", "10.08", "10.08", 300, "3024", _SEATS, _A, _FIRST),
     _upgrade("full-upgrade", "2021-06-25", "convert", "10.08", "-7.72", 300, "-2316", _SEATS, _A, _SECOND),
-    _upgrade(
-        "full-upgrade", "2021-06-25", "convert", "6.43", "4.92", 300, "1476", "Office 365 E1", _A, _SECOND
-    ),
+    _upgrade("full-upgrade", "2021-06-25", "convert", "6.43", "4.92", 300, "1476", "Office 365 E1", _A, _SECOND),
     _upgrade("partial-upgrade", "2021-06-18", "new", "10.08", "10.08", 300, "3024", _SEATS, _A, _FIRST),
     _upgrade("partial-upgrade", "2021-06-25", "convert", "10.08", "-7.72", 100, "-772", _SEATS, _A, _SECOND),
-    _upgrade(
-        "partial-upgrade", "2021-06-25", "convert", "6.43", "4.92", 100, "492", "Office 365 E1", _B, _SECOND
-    ),
+    _upgrade("partial-upgrade", "2021-06-25", "convert", "6.43", "4.92", 100, "492", "Office 365 E1", _B, _SECOND),
     Figure(
         "trial-to-paid",
         "2021-06-25",
@@ -258,9 +252,7 @@ NEW_COMMERCE: tuple[Figure, ...] = (
         term_start="2022-09-20",
         term_end="2023-09-19",
     ),
-    Figure(
-        "plan-monthly-to-annual", "", "new", "20", "2021-09-20", "2021-10-19", "20", 10, "200", _R3, **_YEAR
-    ),
+    Figure("plan-monthly-to-annual", "", "new", "20", "2021-09-20", "2021-10-19", "20", 10, "200", _R3, **_YEAR),
     Figure(
         "plan-monthly-to-annual",
         "",
@@ -347,20 +339,14 @@ ONE_TIME_2019: tuple[Figure, ...] = (
     _nineteen("modern-2019-add-next-day", "2019-06-12", "addQuantity", "4", 1, "-3.87", effective="-3.87"),
     _nineteen("modern-2019-add-next-day", "2019-06-12", "addQuantity", "4", 2, "7.74", effective="3.87"),
     _nineteen("modern-2019-remove-next-day", "2019-06-11", "New", "4", 2, "8"),
-    _nineteen(
-        "modern-2019-remove-next-day", "2019-06-12", "removeQuantity", "4", 2, "-7.74", effective="-3.87"
-    ),
-    _nineteen(
-        "modern-2019-remove-next-day", "2019-06-12", "removeQuantity", "4", 1, "3.87", effective="3.87"
-    ),
+    _nineteen("modern-2019-remove-next-day", "2019-06-12", "removeQuantity", "4", 2, "-7.74", effective="-3.87"),
+    _nineteen("modern-2019-remove-next-day", "2019-06-12", "removeQuantity", "4", 1, "3.87", effective="3.87"),
     _nineteen("modern-2019-saas", "2019-06-10", "New", "0", 1, "0", plan="trial"),
     _nineteen("modern-2019-saas", "2019-06-10", "New", "20", 1, "20", end="2019-06-10", plan="silver"),
     _nineteen("modern-2019-saas", "2019-06-10", "Convert", "20", 1, "-20", end="2019-06-10", plan="silver"),
     _nineteen("modern-2019-saas", "2019-06-10", "Convert", "10", 1, "10", end="2019-06-10", plan="silver"),
     _nineteen("modern-2019-saas", "2019-06-10", "New", "10", 1, "10", end="2019-06-10", plan="bronze"),
-    _nineteen(
-        "modern-2019-saas", "2019-06-10", "CancelImmediate", "10", 1, "-10", end="2019-06-10", plan="bronze"
-    ),
+    _nineteen("modern-2019-saas", "2019-06-10", "CancelImmediate", "10", 1, "-10", end="2019-06-10", plan="bronze"),
     _nineteen(
         "modern-2019-saas",
         "2019-07-10",

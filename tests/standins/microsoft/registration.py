@@ -64,9 +64,7 @@ class Registrations:
             case ["GET", "v1", "registration"]:
                 if self.subscriber is None:
                     return _error(404, "1000", "No registration was found.")
-                return json_answer(
-                    {"WebhookUrl": self.subscriber.url, "WebhookEvents": list(self.subscriber.events)}
-                )
+                return json_answer({"WebhookUrl": self.subscriber.url, "WebhookEvents": list(self.subscriber.events)})
             case [("POST" | "PUT"), "v1", "registration"]:
                 return self._register(request)
             case ["POST", "v1", "registration", "validationevents"]:

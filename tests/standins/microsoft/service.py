@@ -104,9 +104,7 @@ class _Pricing:
 class Service:
     """Microsoft's services on free ports of loopback."""
 
-    def __init__(
-        self, directory: Path, months: list[tuple[dict[str, Any], Path | None]] | None = None
-    ) -> None:
+    def __init__(self, directory: Path, months: list[tuple[dict[str, Any], Path | None]] | None = None) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.tls = TlsAuthority(directory)
@@ -235,7 +233,5 @@ class Service:
                 }
                 for d in self.book.every()
             ],
-            "customers": [
-                {"id": c["id"], "name": c.get("companyName", "")} for c in self.book.customers.values()
-            ],
+            "customers": [{"id": c["id"], "name": c.get("companyName", "")} for c in self.book.customers.values()],
         }

@@ -88,9 +88,7 @@ def _with_lines(fault: dict[str, Any], path: Path) -> bytes:
         case "set_raw":
             lines[index] = _raw(line, {field: str(fault["value"])})
         case "add_field":
-            lines = [
-                _raw(each.decode("utf-8-sig"), {field: str(fault.get("value", '"new"'))}) for each in lines
-            ]
+            lines = [_raw(each.decode("utf-8-sig"), {field: str(fault.get("value", '"new"'))}) for each in lines]
         case "drop_field":
             lines = [_without(each, field) for each in lines]
         case "drop_line":
@@ -116,9 +114,7 @@ def _with_lines(fault: dict[str, Any], path: Path) -> bytes:
 def _raw(line: str, fields: dict[str, str]) -> bytes:
     """Put raw JSON text into fields, valid or not."""
     value = exact.loads(line)
-    pieces = [
-        f'"{name}": {fields[name] if name in fields else exact.dumps(item)}' for name, item in value.items()
-    ]
+    pieces = [f'"{name}": {fields[name] if name in fields else exact.dumps(item)}' for name, item in value.items()]
     pieces += [f'"{name}": {text}' for name, text in fields.items() if name not in value]
     return ("{" + ", ".join(pieces) + "}").encode()
 

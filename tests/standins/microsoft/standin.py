@@ -170,9 +170,7 @@ class MicrosoftStandIn:
     def log(self, where: str | None = None, since: int = 0) -> list[dict[str, Any]]:
         """Requests seen, of one place if named ("graph.blob", or "graph" for all of Graph)."""
         entries: list[dict[str, Any]] = self.control("GET", f"/log?since={since}")
-        return [
-            e for e in entries if where is None or e["where"] == where or e["where"].startswith(where + ".")
-        ]
+        return [e for e in entries if where is None or e["where"] == where or e["where"].startswith(where + ".")]
 
     def amend(self, invoice: str, **order: Any) -> dict[str, Any]:
         """Void an invoice and replace it."""

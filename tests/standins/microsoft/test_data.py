@@ -15,11 +15,7 @@ from tests.standins.microsoft.notices import sign
 
 
 def test_demo_case_is_exact() -> None:
-    lines = [
-        x
-        for x in generate(Order())["invoices"][0]["reconciliation"]
-        if x["SubscriptionId"] == DEMO_SUBSCRIPTION
-    ]
+    lines = [x for x in generate(Order())["invoices"][0]["reconciliation"] if x["SubscriptionId"] == DEMO_SUBSCRIPTION]
     assert [
         (
             x["ChargeType"],
@@ -45,9 +41,7 @@ def test_rogue_certificates(tmp_path: Path) -> None:
         assert sign(b"{}", signer)
     assert authority.signer("sha1").certificate.signature_hash_algorithm.name == "sha1"  # type: ignore[union-attr]
     assert authority.signer("short_key").key.key_size == 1024
-    assert (
-        authority.signer("look_alike").certificate.issuer.rfc4514_string().count("Microsoft Corporation") == 1
-    )
+    assert authority.signer("look_alike").certificate.issuer.rfc4514_string().count("Microsoft Corporation") == 1
 
 
 @pytest.mark.parametrize("name", sorted(published.SCENARIOS))

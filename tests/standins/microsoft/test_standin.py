@@ -88,10 +88,7 @@ def test_tokens_are_checked(client: Client, standin: MicrosoftStandIn) -> None:
     base = client.settings["PARTNER_CENTER_URL"]
     assert client.session.get(f"{base}/v1/invoices").json()["code"] == "800001"
     graph = client.token("https://graph.microsoft.com").json()["access_token"]
-    assert (
-        client.session.get(f"{base}/v1/invoices", headers={"Authorization": f"Bearer {graph}"}).status_code
-        == 401
-    )
+    assert client.session.get(f"{base}/v1/invoices", headers={"Authorization": f"Bearer {graph}"}).status_code == 401
     standin.modes(token_lifetime=0)
     assert client.pc("/v1/invoices").status_code == 401
 
@@ -127,9 +124,7 @@ def test_export_round_trip_keeps_every_digit(client: Client, standin: MicrosoftS
 def test_shapes(client: Client, standin: MicrosoftStandIn, modes: dict[str, Any]) -> None:
     standin.modes(**modes)
     lines = client.lines(client.export(OCTOBER))
-    assert sum(Decimal(line["Subtotal"]) for line in lines) == Decimal(
-        standin.facts["invoices"][0]["totalCharges"]
-    )
+    assert sum(Decimal(line["Subtotal"]) for line in lines) == Decimal(standin.facts["invoices"][0]["totalCharges"])
     assert isinstance(lines[0]["Subtotal"], str) == bool(modes.get("numbers_as_strings"))
 
 
@@ -208,9 +203,7 @@ def test_onetime_pages_as_published(client: Client, standin: MicrosoftStandIn) -
     page = first.json()
     assert "size=4?seekOperation=Next" in page["links"]["next"]["uri"]
     assert "&nvoicelineitemtype=" in page["links"]["next"]["uri"]
-    assert page["links"]["next"]["headers"] == [
-        {"key": "MS-ContinuationToken", "value": page["continuationToken"]}
-    ]
+    assert page["links"]["next"]["headers"] == [{"key": "MS-ContinuationToken", "value": page["continuationToken"]}]
     assert page["totalCount"] != 11
     items = list(page["items"])
     while token := page.get("continuationToken"):
@@ -249,9 +242,7 @@ def test_legacy_lines_page_by_offset(client: Client, standin: MicrosoftStandIn) 
 
 def test_amendments_hang_under_the_original(client: Client, standin: MicrosoftStandIn) -> None:
     made = standin.amend(OCTOBER, drop=[0])
-    original = next(
-        i for i in client.pc("/v1/invoices?size=1&offset=5").json()["items"] if i["id"] == OCTOBER
-    )
+    original = next(i for i in client.pc("/v1/invoices?size=1&offset=5").json()["items"] if i["id"] == OCTOBER)
     assert original["documentType"] == "void_note"
     assert original["amendments"][0]["amendsOf"] == OCTOBER
     assert original["amendments"][0]["documentType"] == "adjustment_note"
@@ -273,8 +264,7 @@ def test_customers_by_seek(client: Client) -> None:
         found += page["items"]
     assert len({item["id"] for item in found}) == 20
     assert (
-        client.pc(f"/v1/customers/{found[0]['id']}").json()["companyProfile"]["companyName"]
-        == "Muster & Partner GmbH"
+        client.pc(f"/v1/customers/{found[0]['id']}").json()["companyProfile"]["companyName"] == "Muster & Partner GmbH"
     )
 
 
@@ -294,9 +284,7 @@ def _verify(body: bytes, headers: dict[str, str], client: Client) -> None:
     assert "O=Microsoft Corporation" in certificate.issuer.rfc4514_string()
 
 
-def test_notices_are_signed_repeated_and_tried_again(
-    client: Client, standin: MicrosoftStandIn, receiver: str
-) -> None:
+def test_notices_are_signed_repeated_and_tried_again(client: Client, standin: MicrosoftStandIn, receiver: str) -> None:
     Receiver.answers[:] = [503, 500]
     sent = standin.send_notice(receiver, invoice=OCTOBER, copies=2)
     assert [[attempt["status"] for attempt in notice["attempts"]] for notice in sent] == [
@@ -347,9 +335,7 @@ def test_the_command_line_and_its_end(tmp_path: Path) -> None:
         "azure-plan",
     ]
     root = Path(__file__).resolve().parents[3]
-    process = subprocess.Popen(
-        [*command, "--mode", "retry_after=0"], cwd=root, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*command, "--mode", "retry_after=0"], cwd=root, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     facts = json.loads((tmp_path / "facts.json").read_text(encoding="utf-8"))

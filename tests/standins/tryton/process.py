@@ -66,9 +66,7 @@ class TrytonServer:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -62,9 +62,7 @@ class FaultyProxy:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.ended.set()
         self._server.shutdown()
         self._server.server_close()
@@ -142,9 +140,7 @@ def _handler_for(proxy: FaultyProxy) -> type[BaseHTTPRequestHandler]:
 
         def _forward(self, body: bytes) -> _Reply:
             connection = http.client.HTTPConnection(proxy.host, proxy.port, timeout=120)
-            kept = {
-                name: self.headers[name] for name in ("Content-Type", "Authorization") if self.headers[name]
-            }
+            kept = {name: self.headers[name] for name in ("Content-Type", "Authorization") if self.headers[name]}
             try:
                 connection.request("POST", self.path, body=body, headers=kept)
                 answer = connection.getresponse()

@@ -71,9 +71,7 @@ class Rpc:
         domain = [["type", "=", "out"], ["company", "=", company_id]]
         if reference:
             domain.append(["reference", "=", reference])
-        heads = self.call(
-            "model.account.invoice.search_read", domain, 0, None, [["id", "ASC"]], fields, context
-        )
+        heads = self.call("model.account.invoice.search_read", domain, 0, None, [["id", "ASC"]], fields, context)
         line_fields = ["invoice", "description", "note", "quantity", "unit_price", "amount"]
         order = [["sequence", "ASC"], ["id", "ASC"]]
         rows = self.call(
@@ -93,9 +91,7 @@ class Rpc:
         if session:
             headers["Authorization"] = f"Session {session}"
         request = urllib.request.Request(self._url, data=body, headers=headers)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            request, timeout=60
-        ) as response:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as response:
             answer = json.load(response, object_hook=_typed)
         if "error" in answer:
             raise RpcRefused(f"{method}: {answer['error']}")

@@ -1,0 +1,47 @@
+# `make` alone lists the targets. CI runs `make test` on a fresh clone.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SEEDS ?= 200
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types imports docs-test bench simulate postgres clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed ## make .venv with the command .venv/bin/connector
+
+$(VENV)/installed: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python"; exit 1; }
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,postgres,dev]'
+	touch $@
+
+demo: install ## a month from Microsoft's signed notice to invoices in a real ledger (ONCE=1: stop afterwards)
+	$(BIN)/connector demo $(if $(ONCE),--once)
+
+test: install lint types imports ## everything CI runs: format, lint, types, import rules, tests
+	$(BIN)/python -m tests.standins.tryton.install
+	$(BIN)/pytest --doctest-modules connector/domain mappings connector/sources connector/ledgers tests
+
+check: test ## the same
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports --config pyproject.toml
+
+bench: install ## measured figures as ratios, written to build/bench.json
+	$(BIN)/python -m benchmarks
+
+simulate: install ## the seeded simulation of posting, SEEDS=200
+	$(BIN)/python -m tests.faults.simulate --seeds $(SEEDS)
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .tryton build .pytest_cache .mypy_cache .ruff_cache

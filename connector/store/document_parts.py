@@ -1,0 +1,179 @@
+"""Parts with their calculations, read back: for `explain`, for the invariants, and for the next revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from connector.domain.documents import Calculation, Part, RuleLost, RuleUsed
+from connector.domain.explain import ExplainStep
+from connector.domain.money import amount_text, exact_text
+from connector.store.tables import calculations, document_lines, documents, parts
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part with its calculation, as `explain` and the next revision need it."""
+
+    line_id: str
+    reversal: bool
+    charge_type: str
+    start: date | None
+    end: date | None
+    days: int | None
+    cycle_days: int | None
+    quantity: Decimal
+    unit_price: Fraction | None
+    exact: Fraction
+    amount: Decimal
+    reverses: str
+    step: ExplainStep
+    rule: RuleUsed | None
+    lost: tuple[RuleLost, ...]
+    cost: Decimal
+    cost_currency: str
+
+
+def parts_of(connection: Connection, line_id: str, currency: str) -> list[StoredPart]:
+    """The parts of a summary line with their calculations, in order."""
+    query = (
+        select(
+            parts,
+            calculations.c.op,
+            calculations.c.operands,
+            calculations.c.text,
+            calculations.c.rule,
+            calculations.c.lost,
+            calculations.c.cost,
+            calculations.c.cost_currency,
+        )
+        .join(
+            calculations,
+            (calculations.c.document_line_id == parts.c.document_line_id) & (calculations.c.no == parts.c.no),
+        )
+        .where(parts.c.document_line_id == line_id)
+        .order_by(parts.c.no)
+    )
+    return [_stored_part(row, currency) for row in connection.execute(query)]
+
+
+def _stored_part(row: Row[Any], currency: str) -> StoredPart:
+    step = ExplainStep(row.op, tuple(row.operands), exact_text(row.exact), amount_text(row.amount, currency), row.text)
+    return StoredPart(
+        row.line_id,
+        row.reversal,
+        row.charge_type,
+        row.start,
+        row.end,
+        row.days,
+        row.cycle_days,
+        row.quantity,
+        row.unit_price,
+        row.exact,
+        row.amount,
+        row.reverses,
+        step,
+        rule_of(row.rule),
+        tuple(RuleLost(*lost) for lost in row.lost),
+        row.cost,
+        row.cost_currency,
+    )
+
+
+def rule_of(row: dict[str, Any] | None) -> RuleUsed | None:
+    """A stored snapshot of a rule as a value."""
+    if row is None:
+        return None
+    return RuleUsed(
+        row["id"],
+        row["version"],
+        row["name"],
+        row["level"],
+        date.fromisoformat(row["valid_from"]) if row["valid_from"] else None,
+        date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What frozen documents of a period have invoiced so far for one reconciliation line, net of reversals."""
+
+    organisation: str
+    currency: str
+    revision: int
+    part: Part
+
+
+def issued(connection: Connection, period: str) -> list[Issued]:
+    """Parts on frozen documents that no later revision took back."""
+    query = (
+        select(
+            parts,
+            calculations.c.invoice_id,
+            calculations.c.rule,
+            calculations.c.cost,
+            calculations.c.cost_currency.label("part_cost_currency"),
+            documents.c.organisation,
+            documents.c.currency,
+            documents.c.revision,
+            document_lines.c.kind,
+            document_lines.c.tenant_id,
+            document_lines.c.subscription_id,
+            document_lines.c.product_id,
+            document_lines.c.sku_id,
+            document_lines.c.product_name,
+        )
+        .join(document_lines, document_lines.c.id == parts.c.document_line_id)
+        .join(documents, documents.c.id == document_lines.c.document_id)
+        .join(
+            calculations,
+            (calculations.c.document_line_id == parts.c.document_line_id) & (calculations.c.no == parts.c.no),
+        )
+        .where(documents.c.period == period)
+        .where(documents.c.state == "frozen")
+        .order_by(documents.c.revision, parts.c.document_line_id, parts.c.no)
+    )
+    standing: dict[str, Issued] = {}
+    for row in connection.execute(query):
+        if row.reversal:
+            standing.pop(row.line_id, None)
+        else:
+            standing[row.line_id] = Issued(row.organisation, row.currency, row.revision, _issued_part(row))
+    return list(standing.values())
+
+
+def _issued_part(row: Row[Any]) -> Part:
+    amount = row.amount
+    return Part(
+        line_id=row.line_id,
+        invoice_id=row.invoice_id,
+        platform="",
+        kind=row.kind,
+        charge_type=row.charge_type,
+        tenant_id=row.tenant_id,
+        subscription_id=row.subscription_id,
+        product_id=row.product_id,
+        sku_id=row.sku_id,
+        product_name=row.product_name,
+        happened=None,
+        start=row.start,
+        end=row.end,
+        days=row.days,
+        cycle_begin=row.cycle_begin,
+        cycle_end=row.cycle_end,
+        cycle_days=row.cycle_days,
+        quantity=row.quantity,
+        unit_price=row.unit_price,
+        amount=amount,
+        calculation=Calculation("multiply", (Fraction(amount),), Fraction(amount), "as invoiced"),
+        cost=row.cost,
+        cost_currency=row.part_cost_currency,
+        rule=rule_of(row.rule),
+        rate=row.rate,
+        rate_date=row.rate_date,
+    )
