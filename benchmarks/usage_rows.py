@@ -36,7 +36,7 @@ from connector.store.usage_load import UsageLoad
 Place = tuple[str, str, str, str]
 Sums = dict[Place, list[int]]
 VARIANTS = ("inflate", "stdlib", "summary", "detail")
-OUTPUT = Path("build") / "bench-usage.json"
+OUTPUT = Path("build") / "bench-usage-rows.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,7 @@ from connector.flows.services import service_parts
 from connector.flows.world import World
 from connector.store import decisions, documents, links, periods
 from connector.store import lines as stored_lines
+from connector.store import usage as usage_store
 from connector.store.database import database_now, reading, writing
 from connector.store.periods import StoredInvoice
 from mappings.links import by_tenant, resolve
@@ -89,6 +91,7 @@ def prepare(world: World, connection: Connection, period: str) -> Run:
         run.checks.append(check)
         run.findings += check.findings
         run.usage |= usage.keys()
+        run.findings += _unreadable_usage(item, {group.folder for group in usage.values()})
         _put_aside(run, item, quarantined, book)
         for line in mine:
             _price(run, check, line, facts, book, charges)
@@ -182,7 +185,7 @@ def part_of(priced: PricedLine, reverses: str) -> Part:
         subscription_id=line.subscription_id,
         product_id=line.product_id,
         sku_id=line.sku_id,
-        product_name=line.sku_name or line.product_name,
+        product_name=_name(line),
         happened=line.order_date,
         start=line.charge_start,
         end=line.charge_end,
@@ -206,6 +209,14 @@ def part_of(priced: PricedLine, reverses: str) -> Part:
         unit=line.unit,
         billing=line.billing,
     )
+
+
+def _name(line: ReconciliationLine) -> str:
+    """What the customer bought: the sku's name, with the product's in front where they are two things."""
+    product, sku = line.product_name, line.sku_name
+    if not sku or sku in product:
+        return product or sku
+    return sku if product in sku else f"{product}, {sku}"
 
 
 def reversed_by(line: ReconciliationLine, charges: dict[str, list[ReconciliationLine]]) -> str:
@@ -266,6 +277,30 @@ def _put_aside(run: Run, item: StoredInvoice, quarantined: Sequence[QuarantinedL
                 f"{item.header.id}/{organisation}/{line.reason}",
             )
         )
+
+
+def _unreadable_usage(item: StoredInvoice, folders: set[str]) -> list[Finding]:
+    """Daily rows that could not be read: the line they explain is right without them, but it is said."""
+    found = []
+    for folder in sorted(folders):
+        usage_set = usage_store.find_set(Path(folder))
+        if usage_set is None or not usage_set.quarantined:
+            continue
+        amount = usage_set.quarantined_amounts.get(item.header.currency, Decimal(0))
+        found.append(
+            Finding(
+                "usage_quarantined",
+                "warning",
+                f"{usage_set.quarantined} daily usage rows of {item.header.id} could not be read",
+                "Nothing is charged wrongly: the invoice line counts, its days are shown without these rows.",
+                amount,
+                item.header.currency,
+                "",
+                item.header.id,
+                item.header.id,
+            )
+        )
+    return found
 
 
 def _hold(run: Run) -> list[Finding]:
