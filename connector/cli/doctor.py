@@ -24,12 +24,16 @@ _CLOCK_SECONDS = 180
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One thing that was looked at. `state`: verified (it works), warning (it goes without), error (it does not)."""
+    """One thing that was looked at. `state`: verified (it works), warning (it goes without), error (it does not).
+
+    `silent`: an outside system did not answer.
+    """
 
     name: str
     state: str
     text: str
     action: str = ""
+    silent: bool = False
 
 
 @click.command()
@@ -65,7 +69,7 @@ def _status(found: list[Checked]) -> int:
     errors = [item for item in found if item.state == "error"]
     if not errors:
         return 0
-    return 3 if all(item.text.startswith("No answer") for item in errors) else 2
+    return 3 if all(item.silent for item in errors) else 2
 
 
 def _view(item: Checked) -> dict[str, str]:
@@ -107,18 +111,16 @@ def _keys(settings: Settings) -> Iterator[Checked]:
 def _tried(name: str, what: Callable[[], str]) -> Checked:
     try:
         return Checked(name, "verified", what())
-    except Misconfigured as error:
-        return Checked(name, "error", error.sentence, error.action)
-    except ConnectorError as error:
-        return Checked(name, "error", f"No answer: {error.sentence}", error.action)
-    except LedgerError as error:
-        silent = error.code in ("transient", "outcome_unknown", "rate_limited")
-        return Checked(
-            name,
-            "error",
-            f"{'No answer' if silent else 'Refused'}: {error.text}",
-            "Check that it runs and can be reached." if silent else "Check the connection's settings.",
-        )
+    except (ConnectorError, LedgerError) as error:
+        return _failed(name, error)
+
+
+def _failed(name: str, error: ConnectorError | LedgerError) -> Checked:
+    if isinstance(error, ConnectorError):
+        return Checked(name, "error", error.sentence, error.action, silent=error.exit_status == 3)
+    silent = error.code in ("transient", "outcome_unknown", "rate_limited")
+    action = "Check that it runs and can be reached." if silent else "Check the connection's settings."
+    return Checked(name, "error", error.text, action, silent=silent)
 
 
 def _microsoft(settings: Settings, world: World) -> Iterator[Checked]:
@@ -208,16 +210,12 @@ def _ledgers(world: World) -> Iterator[Checked]:
         name = f"ledger {connection.name}"
         try:
             items = connection.open().check()
-        except (ConnectorError, LedgerError):
-            yield _tried(name, lambda connection=connection: str(len(connection.open().check())))  # type: ignore[misc]
+        except (ConnectorError, LedgerError) as error:
+            yield _failed(name, error)
             continue
         for item in items:
-            yield Checked(
-                f"{name}: {item.name}",
-                "verified" if item.ok else "error",
-                item.text,
-                "" if item.ok else item.action,
-            )
+            state, action = ("verified", "") if item.ok else ("error", item.action)
+            yield Checked(f"{name}: {item.name}", state, item.text, action, silent=item.silent)
 
 
 def _decided(world: World) -> Iterator[Checked]:

@@ -17,13 +17,15 @@ from sqlalchemy import Connection
 from connector.domain.balance import Balance, Finding, Reason, merge
 from connector.domain.cycles import SubscriptionFacts, subscription_facts
 from connector.domain.documents import Calculation, Part, RuleLost, RuleUsed
-from connector.domain.lines import QuarantinedLine, ReconciliationLine, UsageKey
+from connector.domain.lines import QuarantinedLine, ReconciliationLine
 from connector.domain.money import total
 from connector.domain.period import PeriodState, worst
 from connector.errors import Transient
 from connector.flows.check import InvoiceCheck, check_invoice
 from connector.flows.make_documents import Made, make_documents
+from connector.flows.pushed import is_pushed
 from connector.flows.services import service_parts
+from connector.flows.world import Connection as LedgerConnection
 from connector.flows.world import World
 from connector.store import decisions, documents, links, periods
 from connector.store import lines as stored_lines
@@ -47,7 +49,6 @@ class Run:
     findings: list[Finding] = field(default_factory=list)
     sums: dict[str, dict[str, list[Decimal]]] = field(default_factory=dict)
     line_ids: set[str] = field(default_factory=set)
-    usage: set[UsageKey] = field(default_factory=set)
     waiting_for: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     checks: list[InvoiceCheck] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
@@ -61,13 +62,14 @@ class Run:
 
 def price_period(world: World, period: str) -> PeriodState:
     """Price everything that has arrived of a period; record documents, findings, balance and state."""
+    ledgers = world.ledgers()
     for _ in range(_TRIES):
         with reading(world.engine) as connection:
             run = prepare(world, connection, period)
         with writing(world.engine) as connection:
             # somebody pulled or pushed meanwhile: look again rather than record what is no longer true
             if _signature(connection, period) == run.signature:
-                return _record(world, connection, period, run)
+                return _record(world, connection, period, run, ledgers)
     raise Transient(f"The period {period} kept changing while it was priced.", action="Run it again.")
 
 
@@ -90,7 +92,6 @@ def prepare(world: World, connection: Connection, period: str) -> Run:
         check = check_invoice(item, mine, quarantined, usage, database_now(connection))
         run.checks.append(check)
         run.findings += check.findings
-        run.usage |= usage.keys()
         run.findings += _unreadable_usage(item, {group.folder for group in usage.values()})
         _put_aside(run, item, quarantined, book)
         for line in mine:
@@ -127,7 +128,9 @@ def _signature(connection: Connection, period: str) -> tuple[object, ...]:
     )
 
 
-def _record(world: World, connection: Connection, period: str, run: Run) -> PeriodState:
+def _record(
+    world: World, connection: Connection, period: str, run: Run, ledgers: list[LedgerConnection]
+) -> PeriodState:
     lifetime = timedelta(days=31 * world.link_months)
     names = {code: organisation.name for code, organisation in decisions.organisations(connection).items()}
     for made in run.made:
@@ -138,13 +141,15 @@ def _record(world: World, connection: Connection, period: str, run: Run) -> Peri
             organisation_name=names[document.organisation] or document.organisation,
             ref=made.ref,
             held_reason=made.held,
-            usage_sets=[(line.id, _usage_sets(run, line.parts)) for line in document.lines if line.kind == "usage"],
+            usage_sets=[(line.id, _usage_sets(line.parts)) for line in document.lines if line.kind == "usage"],
         )
         links.ensure(connection, document.id, world.link_keys, lifetime)
     documents.remove_open(connection, period, keep=[made.document.id for made in run.made])
     stored_lines.place(connection, period, run.placements)
     balances = [_balance(currency, run) for currency in _currencies(run)]
     state = worst([check.state for check in run.checks] + [balance.state for balance in balances])
+    if state == PeriodState.BALANCED and is_pushed(connection, period, ledgers):
+        state = PeriodState.PUSHED
     periods.record_period(connection, period, state, balances, merge(run.findings))
     return state
 
@@ -335,18 +340,9 @@ def _hold(run: Run) -> list[Finding]:
     return found
 
 
-def _usage_sets(run: Run, parts: Sequence[Part]) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            {
-                part.invoice_id
-                for part in parts
-                if not part.reversal
-                and UsageKey(part.invoice_id, part.tenant_id, part.subscription_id, part.product_id, part.sku_id)
-                in run.usage
-            }
-        )
-    )
+def _usage_sets(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Vendor invoices whose daily rows explain a line. Also where none arrived yet: late rows show by themselves."""
+    return tuple(sorted({part.invoice_id for part in parts if not part.reversal}))
 
 
 def _currencies(run: Run) -> list[str]:

@@ -14,6 +14,7 @@ from connector.domain.period import PeriodState
 from connector.domain.posting import Posting, PostingState, mismatch
 from connector.errors import Misconfigured
 from connector.flows.push import advance, ledger_invoice
+from connector.flows.pushed import is_finished, is_pushed
 from connector.flows.world import Connection as LedgerConnection
 from connector.flows.world import World
 from connector.ledgers import Ledger, LedgerError
@@ -36,6 +37,11 @@ _ASK_AGAIN = frozenset(
         "no_ledger",
     }
 )
+
+_TROUBLE = frozenset({"transient", "rate_limited", "auth_expired", "outcome_unknown"})
+_IN_A_ROW = 3
+_ROUNDS = 3
+_REST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,7 @@ def push_period(
     with reading(world.engine) as connection:
         stored = documents.of_period(connection, period)
         known = postings.of_period(connection, period)
-        with_money = {
-            document_id
-            for document_id, lines in documents.lines_by_document(connection, period).items()
-            if any(line.amount != 0 for line in lines)
-        }
+        with_money = documents.with_money(connection, period)
         organisations = decisions.organisations(connection)
     chosen: dict[str, LedgerConnection] = {}
     for document in stored:
@@ -113,17 +115,12 @@ def _plan(
         return Planned(document, "reject", document.held_reason)
     if ledger is None:
         return Planned(document, "reject", "no ledger is connected for this organisation")
-    if _is_finished(steps, ledger.finalise):
+    if is_finished(steps, finalise=ledger.finalise):
         return Planned(document, "skip", "it is in the ledger already, verified")
     if any(p.state == PostingState.HELD and p.last_error_code not in _ASK_AGAIN for p in steps.values()):
         held = next(p for p in steps.values() if p.state == PostingState.HELD)
         return Planned(document, "reject", held.last_error)
     return Planned(document, "change" if "create" in steps and steps["create"].remote_id else "create")
-
-
-def _is_finished(steps: dict[str, Posting], finalise: bool) -> bool:
-    wanted = ("create", "finalise") if finalise else ("create",)
-    return all(step in steps and steps[step].state == PostingState.VERIFIED for step in wanted)
 
 
 def _ask_ledgers(world: World, result: PushResult, chosen: dict[str, LedgerConnection]) -> None:
@@ -172,44 +169,85 @@ def _write_plans(world: World, result: PushResult, chosen: dict[str, LedgerConne
     world.passed("planned")
 
 
+@dataclass(slots=True)
+class _Breaker:
+    """One ledger's troubles in a row: after three it rests until the next round, after four rounds for good.
+
+    A ledger that is down or slow must not cost a time-out per document (faults 10 and 11).
+    """
+
+    in_a_row: int = 0
+    rounds: int = 0
+    last: str = ""
+
+    @property
+    def rests(self) -> bool:
+        return self.in_a_row >= _IN_A_ROW
+
+    @property
+    def gave_up(self) -> bool:
+        return self.rounds >= _ROUNDS
+
+    def hear(self, after: Posting) -> None:
+        if after.last_error_code in _TROUBLE:
+            self.in_a_row += 1
+            self.last = after.last_error
+        else:
+            self.in_a_row = self.rounds = 0
+            self.last = ""
+
+    def next_round(self) -> None:
+        """Half open: one more trouble and it rests again."""
+        if self.last:
+            self.rounds += 1
+            self.in_a_row = min(self.in_a_row, _IN_A_ROW - 1)
+
+
 def _work_through(
     world: World, period: str, connections: dict[str, LedgerConnection], result: PushResult, *, wait: bool
 ) -> None:
     """Advance every due posting; sleep until the next one is due, as long as waiting brings anything."""
     opened = {name: _once(connection) for name, connection in connections.items()}
-    gave_up: set[int] = set()
+    breakers = {name: _Breaker() for name in connections}
     while True:
         _plan_finalise(world, period, connections)
         with reading(world.engine) as connection:
             now = database_now(connection)
-            due = [item for item in postings.due(connection, period) if item.id not in gave_up]
-            of = len(documents.of_period(connection, period))
-        ready = [item for item in due if item.next_try_at <= now]
-        for item in ready:
-            with reading(world.engine) as connection:
-                posting = postings.one(connection, item.id)
-            assert posting is not None
-            if posting.ledger not in opened:
-                gave_up.add(item.id)
+            due = [
+                item
+                for item in postings.due(connection, period)
+                if item.ledger in breakers and not breakers[item.ledger].gave_up
+            ]
+        moved = False
+        for number, item in enumerate(due, start=1):
+            breaker = breakers[item.ledger]
+            if item.next_try_at > now or breaker.rests:
                 continue
-            world.progress(f"Pushing {period}", of - len(due), of)
-            after = advance(world, item.id, opened[posting.ledger])
-            if after is not None and after.last_error_code in ("transient", "rate_limited", "auth_expired"):
-                result.unavailable = f"{posting.ledger}: {after.last_error}"
-                if after.attempts >= 4 or not wait:
-                    gave_up.add(item.id)
-        if not due:
-            return
-        if not ready:
-            if not wait:
-                return
-            pause = _until_next(world, due, now)
-            world.progress("Waiting until the ledger has surely finished", 0, 0)
-            world.sleep(pause)
+            world.progress(f"Pushing {period}: {item.step}", number, len(due))
+            after = advance(world, item.id, opened[item.ledger])
+            if after is not None:
+                moved = True
+                breaker.hear(after)
+        if not due or not wait:
+            break
+        resting = [breaker for breaker in breakers.values() if breaker.rests]
+        if moved:
+            for breaker in breakers.values():
+                breaker.next_round()
+        hoping = [breaker.rounds for breaker in resting if not breaker.gave_up]
+        if hoping:
+            world.progress("Waiting for the ledger to come back")
+            world.sleep(_REST_SECONDS * max(hoping))
+        elif not moved and not resting:
+            # others hold the leases, or the ledger may still be at it
+            world.progress("Waiting until the ledger has surely finished")
+            world.sleep(_until_next(due, now))
+    troubles = [f"{name}: {breaker.last}" for name, breaker in breakers.items() if breaker.last]
+    result.unavailable = "; ".join(troubles)
 
 
-def _until_next(world: World, due: list[postings.Due], now: datetime) -> float:
-    soonest = min(item.next_try_at for item in due)
+def _until_next(due: list[postings.Due], now: datetime) -> float:
+    soonest = min(max(item.next_try_at, item.lease_until or item.next_try_at) for item in due)
     return max(0.2, min(30.0, (soonest - now).total_seconds()))
 
 
@@ -239,21 +277,15 @@ def _plan_finalise(world: World, period: str, connections: dict[str, LedgerConne
 
 def _finish(world: World, period: str, result: PushResult) -> None:
     """Count what is held, and mark the period pushed when everything of it is in the ledger, verified."""
-    connections = {connection.name: connection for connection in world.ledgers()}
+    ledgers = world.ledgers()
     with writing(world.engine) as connection:
         known = postings.of_period(connection, period)
-        finished = True
         for plan in result.planned:
             steps = known.get(plan.document.id, {})
             if plan.action == "reject" or any(p.state == PostingState.HELD for p in steps.values()):
                 result.held += 1
-            ledger = connections.get(steps["create"].ledger) if "create" in steps else None
-            if plan.why.startswith("all lines are 0.00"):
-                continue
-            if ledger is None or not _is_finished(steps, ledger.finalise):
-                finished = False
         state = periods.state_of(connection, period)
-        if state == PeriodState.BALANCED and finished and result.planned:
+        if state == PeriodState.BALANCED and is_pushed(connection, period, ledgers):
             periods.set_state(connection, period, PeriodState.PUSHED)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from connector.domain.period import PeriodState
+from connector.domain.period import BillingPeriod, PeriodState
 from connector.errors import ConnectorError, Misconfigured
 from connector.flows.discover import discover
 from connector.flows.month import pull_period
@@ -21,6 +21,7 @@ from connector.store.work import Work
 _log = structlog.get_logger()
 _BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (15, 60, 300, 900, 3600))
 _PULL_AGAIN = timedelta(hours=24)
+_USAGE_PATIENCE_DAYS = 60
 
 Ring = Callable[[str, int], None]
 
@@ -95,10 +96,18 @@ def _pull(world: World, item: Work, push: bool) -> Following:
 def _price(world: World, item: Work, push: bool) -> Following:
     state = price_period(world, item.subject)
     following: Following = [("push", item.subject, _NOW)] if push else []
-    if state in (PeriodState.INCOMPLETE, PeriodState.UNBALANCED):
+    if state in (PeriodState.INCOMPLETE, PeriodState.UNBALANCED) or _late_usage(world, item.subject):
         # Microsoft may still deliver (interfaces.md section 8: pulled again daily)
         following.append(("pull", item.subject, _PULL_AGAIN))
     return following
+
+
+def _late_usage(world: World, period: str) -> bool:
+    """Daily usage that did not come with its invoice usually comes within days: look again for a while."""
+    if (world.today() - BillingPeriod.parse(period).last_day()).days > _USAGE_PATIENCE_DAYS:
+        return False
+    with reading(world.engine) as connection:
+        return any(finding.code == "usage_missing" for finding in periods.findings_of(connection, period))
 
 
 def _push(world: World, item: Work, push: bool) -> Following:

@@ -51,12 +51,13 @@ class SettingField:
 
 @dataclass(frozen=True, slots=True)
 class CheckItem:
-    """One thing `doctor` looked at in a ledger: ok, or what to do."""
+    """One thing `doctor` looked at in a ledger: ok, or what to do. `silent`: the ledger did not answer at all."""
 
     name: str
     ok: bool
     text: str
     action: str = ""
+    silent: bool = False
 
 
 ErrorCode = Literal[

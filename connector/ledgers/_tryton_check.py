@@ -28,7 +28,9 @@ def check(settings: TrytonSettings, wire: Wire, books: Books, until: Until) -> l
         items.extend(_look(settings, wire, books, until))
     except LedgerError as error:
         advice = _ADVICE.get(error.code, _RIGHTS_ADVICE)
-        items.append(CheckItem(_AREA.get(error.code, "connection"), False, error.text, advice))
+        items.append(
+            CheckItem(_AREA.get(error.code, "connection"), False, error.text, advice, silent=error.code == "transient")
+        )
     return items
 
 

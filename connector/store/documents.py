@@ -332,6 +332,16 @@ def of_period(connection: Connection, period: str) -> list[StoredDocument]:
     return [_stored(row) for row in rows]
 
 
+def with_money(connection: Connection, period: str) -> set[str]:
+    """The documents a ledger gets: those with a line that is not 0.00 (interfaces.md 5.9)."""
+    rows = connection.execute(
+        select(document_lines.c.document_id, document_lines.c.amount)
+        .join(documents, documents.c.id == document_lines.c.document_id)
+        .where(documents.c.period == period)
+    )
+    return {document_id for document_id, amount in rows if amount != 0}
+
+
 def one(connection: Connection, document_id: str) -> StoredDocument | None:
     row = connection.execute(select(documents).where(documents.c.id == document_id)).one_or_none()
     return None if row is None else _stored(row)

@@ -27,6 +27,8 @@ class Due:
     step: Step
     state: PostingState
     next_try_at: datetime
+    ledger: str
+    lease_until: datetime | None
 
 
 def plan(connection: Connection, document_id: str, step: Step, ledger: str, ref: str) -> bool:
@@ -103,9 +105,12 @@ def of_period(connection: Connection, period: str) -> dict[str, dict[str, Postin
 
 
 def due(connection: Connection, period: str | None = None) -> list[Due]:
-    """Postings that are neither finished nor held, whether or not their time has come; earliest first."""
+    """Postings that are neither finished nor held, whether or not their time has come.
+
+    In the order of their dates: a ledger with a strict sequence numbers in date order (failure-cases.md, 31).
+    """
     query = (
-        select(postings.c.id, postings.c.document_id, postings.c.step, postings.c.state, postings.c.next_try_at)
+        select(postings)
         .join(documents, documents.c.id == postings.c.document_id)
         .where(postings.c.state.not_in([PostingState.VERIFIED.value, PostingState.HELD.value]))
         .order_by(documents.c.issue_date, postings.c.next_try_at, postings.c.id)
@@ -113,7 +118,15 @@ def due(connection: Connection, period: str | None = None) -> list[Due]:
     if period is not None:
         query = query.where(documents.c.period == period)
     return [
-        Due(row.id, row.document_id, row.step, PostingState(row.state), row.next_try_at)
+        Due(
+            row.id,
+            row.document_id,
+            row.step,
+            PostingState(row.state),
+            row.next_try_at,
+            row.ledger,
+            row.lease_until,
+        )
         for row in connection.execute(query)
     ]
 

@@ -172,8 +172,14 @@ def priced(folder: Path, pattern: Installation, customers: Sequence[str] = CUSTO
     return installation
 
 
-def deliver(installation: Installation, lines: Sequence[tuple[str, str, int, str]], number: str = "G000000001") -> None:
-    """A vendor invoice from the portal, priced."""
+def deliver(
+    installation: Installation,
+    lines: Sequence[tuple[str, str, int, str]],
+    number: str = "G000000001",
+    *,
+    header: str = "",
+) -> None:
+    """A vendor invoice from the portal, priced; with another header the lines do not add up to it."""
     path = installation.folder / f"{number}.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, _COLUMNS)
@@ -181,7 +187,8 @@ def deliver(installation: Installation, lines: Sequence[tuple[str, str, int, str
         for at, (code, product, quantity, price) in enumerate(lines):
             writer.writerow(_row(number, at, code, product, quantity, Decimal(price)))
     sum_ = total([quantity * Decimal(price) for _, _, quantity, price in lines])
-    import_invoices(installation.world(), [path], {number: sum_}, period=PERIOD)
+    total_given = Decimal(header) if header else sum_
+    import_invoices(installation.world(), [path], {number: total_given}, period=PERIOD)
 
 
 def tenant_of(code: str) -> str:

@@ -64,7 +64,7 @@ class Books:
     clock: DatabaseClock
     lag: int = 0
     documents: list[Held] = field(default_factory=list)
-    on_their_way: list[tuple[datetime, Callable[[], Any]]] = field(default_factory=list)
+    on_their_way: list[tuple[datetime, Callable[[datetime], str]]] = field(default_factory=list)
     numbers: int = 0
     writes: list[str] = field(default_factory=list)
 
@@ -72,14 +72,14 @@ class Books:
         """Commit what is due: before every look, as a real ledger would have."""
         due = [item for item in self.on_their_way if item[0] <= self.clock.now]
         self.on_their_way = [item for item in self.on_their_way if item[0] > self.clock.now]
-        for _, commit in sorted(due, key=lambda item: item[0]):
-            commit()
+        for at, commit in sorted(due, key=lambda item: item[0]):
+            commit(at)
 
     def live(self, ref: str) -> list[Held]:
         self.settle()
         return [held for held in self.documents if held.ref == ref and held.state != "cancelled"]
 
-    def create(self, document: LedgerInvoice) -> str:
+    def create(self, document: LedgerInvoice, at: datetime | None = None) -> str:
         held = Held(
             str(len(self.documents) + 1),
             document.ref,
@@ -87,7 +87,7 @@ class Books:
             document.currency,
             document.net_total,
             tuple(RemoteLine(line.text, line.net_amount, line.url) for line in document.lines),
-            self.clock.now + timedelta(seconds=self.lag),
+            (at or self.clock.now) + timedelta(seconds=self.lag),
         )
         self.documents.append(held)
         self.writes.append(f"create {document.ref}")
@@ -137,10 +137,10 @@ class PretendLedger:
         return None if held is None else _seen(held)
 
     def create_draft(self, document: LedgerInvoice) -> str:
-        return self._write("create", lambda: self.books.create(document))
+        return self._write("create", lambda at: self.books.create(document, at))
 
     def finalise(self, remote_id: str) -> None:
-        self._write("finalise", lambda: self.books.finalise(remote_id))
+        self._write("finalise", lambda at: self.books.finalise(remote_id))
 
     def withdraw(self, remote_id: str) -> None:
         raise LedgerError("unsupported", "nobody asked for it")
@@ -160,24 +160,25 @@ class PretendLedger:
             self.books.clock.advance(self.deadline)
             raise LedgerError("transient", "The ledger does not answer.")
 
-    def _write(self, name: str, commit: Callable[[], str]) -> str:
+    def _write(self, name: str, commit: Callable[[datetime], str]) -> str:
         self.meanwhile(name)
         self.books.settle()
         trouble, seconds = self.weather(name)
+        now = self.books.clock.now
         if trouble == "refused":
             raise LedgerError("transient", "Nobody listens.")
         if trouble == "throttled":
             raise LedgerError("rate_limited", "Too many requests.", retry_after=3, status=429)
         if trouble in ("lost_after", "killed_after"):
-            commit()
+            commit(now)
         if trouble in ("late", "killed_late"):
-            self.books.on_their_way.append((self.books.clock.now + timedelta(seconds=seconds), commit))
+            self.books.on_their_way.append((now + timedelta(seconds=seconds), commit))
         if trouble.startswith("killed"):
             raise Killed
         if trouble in ("lost_before", "lost_after", "late"):
             self.books.clock.advance(self.deadline)
             raise LedgerError("outcome_unknown", "The answer was lost.", effect="unknown")
-        made = commit()
+        made = commit(now)
         if trouble == "other_answer" and name == "create":
             others = [held.id for held in self.books.documents if held.id != made]
             return others[0] if others else made

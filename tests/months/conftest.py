@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.domain.invoice import LedgerInvoice
+from tests.months import paper
 from tests.months.partner import Partner
 from tests.standins.microsoft import MicrosoftStandIn
 
@@ -20,3 +22,14 @@ def microsoft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MicrosoftSta
 @pytest.fixture
 def partner(microsoft: MicrosoftStandIn, tmp_path: Path) -> Partner:
     return Partner(microsoft, tmp_path)
+
+
+@pytest.fixture
+def with_books(partner: Partner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[LedgerInvoice]:
+    """The partner keeps books on paper; what is written into them."""
+    paper.register(tmp_path / "packages")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    ledgers = tmp_path / "ledgers.toml"
+    ledgers.write_text(f'[[ledger]]\nname = "paper"\nkind = "paper"\n[ledger.settings]\nbooks = "{tmp_path.name}"\n')
+    partner.imports_file("ledgers", ledgers)
+    return paper.SHELF.setdefault(tmp_path.name, [])

@@ -109,6 +109,14 @@ class Partner:
             writer.writerows(rows)
         self.imports_file(kind, path)
 
+    def takes_files(self, folder: Path) -> None:
+        """Import what lies in a folder: organisations.csv, links.csv, rates.csv, prices.csv."""
+        for kind in ("organisations", "links", "rates", "prices"):
+            path = folder / f"{kind}.csv"
+            self.imports_file(kind, path)
+            with path.open(encoding="utf-8", newline="") as source:
+                getattr(self.decided, kind).extend(csv.DictReader(source))
+
     def imports_file(self, kind: str, path: Path) -> None:
         answer = self.run("import", kind, str(path), "--json")
         assert answer.status == 0, answer.text

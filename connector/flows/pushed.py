@@ -1,0 +1,30 @@
+"""Whether everything of a period is in its ledger, verified, and issued where the connection says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from connector.domain.posting import Posting, PostingState
+from connector.flows.world import Connection as LedgerConnection
+from connector.store import documents, postings
+
+
+def is_finished(steps: dict[str, Posting], *, finalise: bool) -> bool:
+    """Whether one document has come to the end of its steps."""
+    wanted = ("create", "finalise") if finalise else ("create",)
+    return all(step in steps and steps[step].state == PostingState.VERIFIED for step in wanted)
+
+
+def is_pushed(connection: Connection, period: str, ledgers: Iterable[LedgerConnection]) -> bool:
+    """Every document that goes to a ledger is there. A period without any such document is not pushed."""
+    by_name = {ledger.name: ledger for ledger in ledgers}
+    steps = postings.of_period(connection, period)
+    with_money = documents.with_money(connection, period)
+    for document_id in with_money:
+        mine = steps.get(document_id, {})
+        ledger = by_name.get(mine["create"].ledger) if "create" in mine else None
+        if ledger is None or not is_finished(mine, finalise=ledger.finalise):
+            return False
+    return bool(with_money)
