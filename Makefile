@@ -1,5 +1,5 @@
 # `make` alone lists the targets. CI runs `make test` on a fresh clone.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 200
@@ -13,7 +13,7 @@ help: ## list the targets
 install: $(VENV)/installed ## make .venv with the command .venv/bin/connector
 
 $(VENV)/installed: pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python"; exit 1; }
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,postgres,dev]'
 	touch $@

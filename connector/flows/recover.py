@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
 
 from connector.domain.period import BillingPeriod, PeriodState
-from connector.errors import ConnectorError, Misconfigured
+from connector.errors import ConnectorError, Misconfigured, Transient
 from connector.flows.discover import discover
 from connector.flows.month import pull_period
 from connector.flows.price import price_period
@@ -42,7 +44,8 @@ def perform(world: World, work_id: int, *, ring: Ring = no_bell, push: bool = Fa
     log = _log.bind(task=item.task, subject=item.subject, work=item.id)
     log.info("work_started", attempt=item.attempts + 1)
     try:
-        following = _TASKS[item.task](world, item, push)
+        with _kept(world, item):
+            following = _TASKS[item.task](world, item, push)
     except Misconfigured as error:
         with writing(world.engine) as connection:
             work.hold(connection, item, str(error))
@@ -63,6 +66,28 @@ def perform(world: World, work_id: int, *, ring: Ring = no_bell, push: bool = Fa
     for queue, next_id in rung:
         ring(queue, next_id)
     return True
+
+
+@contextmanager
+def _kept(world: World, item: Work) -> Iterator[None]:
+    """Renew the lease in the background: an export may take an hour, and nobody else may begin it meanwhile."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(work.RENEW_EVERY.total_seconds()):
+            try:
+                with writing(world.engine) as connection:
+                    work.renew(connection, item)
+            except Transient as error:
+                _log.warning("lease_not_renewed", work=item.id, why=str(error))
+
+    keeper = threading.Thread(target=renew, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
 
 
 Following = list[tuple[work.Task, str, timedelta]]

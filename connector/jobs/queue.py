@@ -22,7 +22,8 @@ from connector.errors import Misconfigured
 _log = structlog.get_logger()
 _TASK = "connector.jobs.tasks.perform"
 _CONNECT_SECONDS = 0.1
-JOB_SECONDS = 15 * 60
+# A job may wait an hour for an export; whether it still lives, its lease in the database says.
+JOB_SECONDS = 2 * 3600
 
 
 class BadSignature(ValueError):

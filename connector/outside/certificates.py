@@ -12,6 +12,7 @@ import base64
 import binascii
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.utils import CryptographyDeprecationWarning
 
 from connector.errors import Misconfigured, Transient, Uncertain
 from connector.outside.addresses import BadAddress, origin_of
@@ -69,7 +71,10 @@ class NoticeTrust:
             _check_listed(url)
         try:
             text = Path(trust_file or certifi.where()).read_bytes()
-            bundle = x509.load_pem_x509_certificates(text)
+            with warnings.catch_warnings():
+                # certifi holds roots with serial numbers that the library dislikes; they sign nothing of Microsoft's
+                warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+                bundle = x509.load_pem_x509_certificates(text)
         except (OSError, ValueError):
             raise Misconfigured(
                 "The file of trusted roots for notices cannot be read.",

@@ -63,7 +63,7 @@ def count(connection: Connection, name: str, by: int = 1) -> None:
 
 def counted(connection: Connection) -> dict[str, int]:
     rows = connection.execute(select(counters.c.name, counters.c.value))
-    return dict(row.tuple() for row in rows)
+    return {row.name: row.value for row in rows}
 
 
 def waiting(connection: Connection) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from connector.domain.posting import Posting, PostingState, Step
 from connector.store.database import database_now
@@ -144,11 +144,6 @@ def release(connection: Connection, posting_id: int) -> None:
             fence=postings.c.fence + 1,
         )
     )
-
-
-def count_by_state(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(select(postings.c.state, func.count()).group_by(postings.c.state))
-    return dict(row.tuple() for row in rows)
 
 
 def _posting(row: Row[Any]) -> Posting:

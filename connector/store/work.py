@@ -17,7 +17,9 @@ Task = Literal["look", "pull", "price", "push"]
 QUEUES: dict[str, str] = {"look": "pull", "pull": "pull", "price": "price", "push": "push"}
 # Started so often without ever ending, a job is held: it kills its process (fault 59).
 MAX_STARTS = 3
-LEASE = timedelta(minutes=15)
+# Renewed while the work is going on (flows/recover.py), so a killed worker's work is free again soon.
+LEASE = timedelta(seconds=90)
+RENEW_EVERY = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,15 @@ def take(connection: Connection, work_id: int, length: timedelta = LEASE) -> Wor
     if done.rowcount != 1:
         return None
     return _work(connection.execute(select(work).where(work.c.id == work_id)).one())
+
+
+def renew(connection: Connection, item: Work, length: timedelta = LEASE) -> None:
+    """Keep the lease while the work is going on; no effect once somebody else has it."""
+    connection.execute(
+        update(work)
+        .where(and_(work.c.id == item.id, work.c.fence == item.fence, work.c.lease_until.is_not(None)))
+        .values(lease_until=database_now(connection) + length)
+    )
 
 
 def finish(connection: Connection, item: Work) -> None:

@@ -107,11 +107,13 @@ class Books:
 
 @dataclass(slots=True)
 class PretendLedger:
-    """One worker's connection to the books. `meanwhile` is told of each call, so that others may run there."""
+    """One worker's connection to the books. `meanwhile` is told of each call, so that others may run there;
+    `wait` is how the caller spends the time until its own deadline."""
 
     books: Books
     weather: Weather = fair
     meanwhile: Callable[[str], None] = lambda name: None
+    wait: Callable[[float], None] | None = None
     deadline: int = 2
     max_server_time: int = 60
     unique_key: Literal["findable", "findable_after", "none"] = "findable"
@@ -157,7 +159,7 @@ class PretendLedger:
         if trouble == "throttled":
             raise LedgerError("rate_limited", "Too many requests.", retry_after=3, status=429)
         if trouble not in ("none", "other_answer"):
-            self.books.clock.advance(self.deadline)
+            self._time_out()
             raise LedgerError("transient", "The ledger does not answer.")
 
     def _write(self, name: str, commit: Callable[[datetime], str]) -> str:
@@ -176,13 +178,16 @@ class PretendLedger:
         if trouble.startswith("killed"):
             raise Killed
         if trouble in ("lost_before", "lost_after", "late"):
-            self.books.clock.advance(self.deadline)
+            self._time_out()
             raise LedgerError("outcome_unknown", "The answer was lost.", effect="unknown")
         made = commit(now)
         if trouble == "other_answer" and name == "create":
             others = [held.id for held in self.books.documents if held.id != made]
             return others[0] if others else made
         return made
+
+    def _time_out(self) -> None:
+        (self.wait or self.books.clock.advance)(self.deadline)
 
 
 def _seen(held: Held) -> RemoteInvoice:

@@ -503,7 +503,9 @@ def expected(month: dict[str, Any], period: str, decided: Decisions) -> Expected
     places = [place(charge, charges, decided, _invoiced_on(document)) for document, charge in lines]
     balance = {}
     for currency in sorted({str(document.header["currencyCode"]) for document in live}):
-        headers = sum((exact(d.header["totalCharges"]) for d in live if d.header["currencyCode"] == currency), Fraction())
+        headers = sum(
+            (exact(d.header["totalCharges"]) for d in live if d.header["currencyCode"] == currency), Fraction()
+        )
         tax = sum((charge.tax for charge in charges if charge.currency == currency), Fraction())
         sums = {
             outcome: sum(

@@ -35,9 +35,7 @@ def test_a_published_month_is_invoiced_at_cost(partner: Partner, scenario: str, 
 
 
 @pytest.mark.parametrize(("scenario", "period"), _MONTHS)
-def test_a_published_month_is_invoiced_at_the_partners_own_prices(
-    partner: Partner, scenario: str, period: str
-) -> None:
+def test_a_published_month_is_invoiced_at_the_partners_own_prices(partner: Partner, scenario: str, period: str) -> None:
     partner.is_billed(published.month(scenario))
     partner.has_customer("C-1", *_TENANTS)
     partner.prices(

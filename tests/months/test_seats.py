@@ -172,9 +172,7 @@ def test_several_changes_of_500_seats_come_to_the_cent(partner: Partner, kind: s
     partner.price(kind, "51.93" if kind == "fixed" else "", "C-1")
     month = partner.month("2017-08")
     line = month.line("C-1")
-    assert sorted(map(money, month.amounts(line))) == sorted(
-        map(money, ("259.65", "22614.68", "33.50", "-25705.35"))
-    )
+    assert sorted(map(money, month.amounts(line))) == sorted(map(money, ("259.65", "22614.68", "33.50", "-25705.35")))
     assert (line["quantity"], line["unit_price"], line["amount"]) == ("1", "-2797.52", "-2797.52")
     assert month.document("C-1")["kind"] == "credit_note"
 
@@ -218,5 +216,3 @@ def test_many_small_seats_add_up_as_parts_not_as_a_whole(partner: Partner) -> No
     partner.price("fixed", "4.00", "C-1")
     month = partner.month("2025-10")
     assert month.amounts(month.line("C-1")) == ["-2.27", "4.53"] and month.net("C-1") == "2.26"
-
-
