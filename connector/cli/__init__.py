@@ -7,7 +7,7 @@ import sys
 import click
 
 from connector.cli import demo, doctor, importing, month, running, trust
-from connector.cli.output import fail
+from connector.cli.output import emit, error_view, fail, wants_json
 from connector.errors import ConnectorError
 
 
@@ -59,7 +59,11 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
+        if wants_json():
+            emit({"error": {"code": "usage", "text": error.format_message(), "action": "See --help.", "status": 2}})
         error.show()
         sys.exit(2)
     except ConnectorError as error:
+        if wants_json():
+            emit({"error": error_view(error)})
         fail(error)

@@ -9,10 +9,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from connector.cli.month import Period
 from connector.cli.output import emit, json_option, prose, styled, table, world
 from connector.domain.money import amount_text
 from connector.domain.period import needs_attention, worst
-from connector.errors import Refused
+from connector.errors import Misconfigured, Refused
 from connector.flows.configure import ImportReport, import_file
 from connector.flows.import_invoice import (
     DateOrder,
@@ -87,7 +88,12 @@ def _show(report: ImportReport) -> None:
     metavar="ID=TOTAL",
     help="Total of a vendor invoice with tax, as its PDF prints it. Without it the lines cannot be checked.",
 )
-@click.option("--period", default="", help="Which month the files cover (YYYY-MM), where it is not the usual one.")
+@click.option(
+    "--period",
+    type=Period(),
+    default=None,
+    help="Which month the files cover (YYYY-MM), where it is not the usual one.",
+)
 @click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal sign, where the file leaves it open.")
 @click.option("--dates", type=click.Choice(["mdy", "dmy"]), help="Order of dates, where the file leaves it open.")
 @click.option("--dry-run", is_flag=True, help="Say how the files are understood; keep nothing.")
@@ -95,27 +101,27 @@ def _show(report: ImportReport) -> None:
 def import_invoice(
     files: tuple[Path, ...],
     headers: tuple[str, ...],
-    period: str,
+    period: str | None,
     decimal: DecimalSign | None,
     dates: DateOrder | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Reconciliation and daily usage files downloaded by hand from Microsoft's portal."""
-    try:
-        totals = parse_headers(headers)
-    except Refused as error:
-        raise click.UsageError(str(error)) from error
     with world() as here:
-        made = import_invoices(
-            here,
-            files,
-            totals,
-            period=period,
-            decimal=decimal,
-            dates=dates,
-            dry_run=dry_run,
-        )
+        try:
+            made = import_invoices(
+                here,
+                files,
+                parse_headers(headers),
+                period=period or "",
+                decimal=decimal,
+                dates=dates,
+                dry_run=dry_run,
+            )
+        except Refused as error:
+            # the file or the options are wrong, not the month: nothing was taken
+            raise Misconfigured(error.sentence, code=error.code, action=error.action) from error
     if as_json:
         emit({"invoices": [_view(one) for one in made], "dry_run": dry_run})
     else:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from connector.cli.output import emit, fail, json_option, prose, show_month, styled, table, world
+from connector.cli.output import emit, error_view, fail, json_option, prose, show_month, styled, table, world
 from connector.domain.period import BillingPeriod, PeriodState, needs_attention
 from connector.errors import Transient
 from connector.flows import accept, review
@@ -40,12 +40,13 @@ def sync(period: str, no_push: bool, as_json: bool) -> None:
     with world() as here:
         result = sync_period(here, period, push=not no_push)
         view = review.pushed(here, period, result.push) if result.push else review.month(here, period)
+    view["errors"] = [error_view(error) for error in result.trouble]
     if as_json:
         emit(view)
     else:
         show_month(view)
-        for error in result.trouble:
-            prose.print(f"[red]{escape(str(error))}[/red]")
+    for error in result.trouble:
+        prose.print(f"[red]{escape(str(error))}[/red]")
     unavailable = any(error.exit_status == 3 for error in result.trouble) or bool(
         result.push and result.push.unavailable
     )

@@ -51,6 +51,23 @@ def emit(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
+def wants_json() -> bool:
+    """Whether this command promised one JSON document: then it stands on stdout also when it fails."""
+    return "--json" in sys.argv[1:]
+
+
+def error_view(error: ConnectorError) -> dict[str, Any]:
+    """An error as JSON: what happened, what to do, and the status the command ends with."""
+    return {
+        "code": error.code,
+        "text": error.sentence,
+        "action": error.action,
+        "system": error.system,
+        "reference": error.reference,
+        "status": error.exit_status,
+    }
+
+
 def fail(error: ConnectorError) -> NoReturn:
     """Say what happened and what to do, and end with the error's status."""
     prose.print(f"[red]{escape(error.sentence)}[/red]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from connector.domain.period import BillingPeriod, PeriodState
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, Transient
 from connector.flows.discover import discover
 from connector.flows.price import price_period
 from connector.flows.pull import needs_pull, pull_invoice
@@ -27,8 +27,14 @@ class SyncResult:
 def sync_period(world: World, period: str, *, push: bool = True) -> SyncResult:
     """Bring a period as far as it goes. Running it again changes nothing that is finished."""
     label = str(BillingPeriod.parse(period))
-    discover(world)
-    trouble = pull_period(world, label)
+    try:
+        discover(world)
+    except Transient as error:
+        # what is known already can still be priced and pushed
+        trouble: list[ConnectorError] = [error]
+    else:
+        trouble = []
+    trouble += pull_period(world, label) if not trouble else []
     state = price_period(world, label)
     result = SyncResult(state, trouble)
     if push:

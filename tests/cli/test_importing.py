@@ -46,10 +46,10 @@ def test_the_same_mistakes_in_prose(desk: Desk) -> None:
     ("kind", "header", "good", "bad", "column"),
     [
         ("organisations", "code,name,country", "C-1,One,DE", "C-2,Two,Germany", "country"),
-        ("links", "tenant_id,organisation", f"{FIRST.tenant_id},C-1", "not-an-id,C-1", "tenant_id"),
+        ("links", "tenant_id,organisation", f"{FIRST.tenant_id},C-1", f"{FIRST.tenant_id[:-1]}7,C-7", "organisation"),
         ("list-prices", "product_id,sku_id,currency,price", "P,S,EUR,1.00", "P,T,EUR,much", "price"),
-        ("services", "organisation,code,kind,price,currency,valid_from", "C-1,A,one_off,5,EUR,2025-10-01",
-         "C-1,B,sometimes,5,EUR,2025-10-01", "kind"),
+        ("services", "organisation,code,name,kind,price,currency,valid_from",
+         "C-1,A,Help,one_off,5,EUR,2025-10-01", "C-1,B,Help,sometimes,5,EUR,2025-10-01", "kind"),
         ("rates", "date,from,to,rate", "2025-10-01,USD,EUR,0.9", "2025-10-01,USD,EUR,0", "rate"),
     ],
 )  # fmt: skip

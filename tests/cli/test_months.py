@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.cli.desk import Desk, told
@@ -24,9 +27,19 @@ def test_a_month_that_is_right(partner: Desk) -> None:
 
 def test_a_download_cut_on_every_try_is_incomplete(partner: Desk, microsoft: MicrosoftStandIn) -> None:
     microsoft.fault("graph.blob", "cut", -1)
-    month = partner.sync(PERIOD, status=3)
+    assert [error.exit_status for error in partner.sync_in_a_hurry(PERIOD)] == [3]
+    month = partner.month(PERIOD)
     assert (month.state, month.documents) == ("incomplete", {})
     assert INVOICE in month.finding("invoice_incomplete")["text"]
+    microsoft.clear_faults()
+    assert partner.sync(PERIOD, status=0).net == NET
+
+
+def test_a_file_that_is_not_there_on_every_try_ends_with_3(partner: Desk, microsoft: MicrosoftStandIn) -> None:
+    microsoft.fault("graph.blob", "status", -1, status=404)
+    said = partner.run("sync", PERIOD, "--no-push")
+    told(said, 3, "not arrived whole", "pulled again by itself|run `connector sync` again")
+    assert partner.month(PERIOD).state == "incomplete"
     microsoft.clear_faults()
     assert partner.sync(PERIOD, status=0).net == NET
 
@@ -34,7 +47,7 @@ def test_a_download_cut_on_every_try_is_incomplete(partner: Desk, microsoft: Mic
 def test_what_arrived_before_stays(partner: Desk, microsoft: MicrosoftStandIn) -> None:
     before = partner.sync(PERIOD, status=0)
     microsoft.lines(INVOICE, changes=[{"index": 1, "Subtotal": "40.00"}])
-    microsoft.fault("graph.blob", "cut", -1)
+    microsoft.fault("graph.blob", "status", -1, status=404)
     month = partner.sync(PERIOD, status=3)
     assert (month.state, month.net) == ("incomplete", before.net)
     assert set(month.postings.values()) == {"held"}
@@ -84,7 +97,7 @@ def test_a_set_without_a_subtotal_is_not_accepted(partner: Desk, microsoft: Micr
     microsoft.fault("graph.blob", "drop_field", -1, field="Subtotal")
     month = partner.sync(PERIOD, status=3)
     assert (month.state, month.documents) == ("incomplete", {})
-    assert "Subtotal" in month.finding("invoice_incomplete")["text"]
+    assert "subtotal" in month.finding("invoice_incomplete")["text"].lower()
 
 
 def test_no_invoice_at_all_is_not_checked(partner: Desk) -> None:
@@ -96,32 +109,15 @@ def test_no_invoice_at_all_is_not_checked(partner: Desk) -> None:
 # ---- lines that cannot be read
 
 
-@pytest.mark.parametrize(
-    ("kind", "more"),
-    [
-        ("nul", {}),
-        ("duplicate_key", {"field": "Total"}),
-        ("invalid_utf8", {}),
-        ("deep", {}),
-        ("set_raw", {"field": "BillableQuantity", "value": '"ten"'}),
-    ],
-)
-def test_a_line_that_cannot_be_read(
-    partner: Desk, microsoft: MicrosoftStandIn, kind: str, more: dict[str, str]
-) -> None:
-    """Line 1 is the only one of C-2. Whatever of its money can be read is counted; the other customer goes on."""
-    microsoft.fault("graph.blob", kind, -1, line=1, **more)
+@pytest.mark.parametrize("kind", ["nul", "duplicate_key", "invalid_utf8", "deep"])
+def test_a_line_that_cannot_be_read_at_all(partner: Desk, microsoft: MicrosoftStandIn, kind: str) -> None:
+    """interfaces.md section 8, "Readable means": its money is not readable either. The other customer goes on."""
+    microsoft.fault("graph.blob", kind, -1, line=1)
     month = partner.sync(PERIOD, status=1)
     assert month.view["vendor_invoices"][0]["quarantined"] == 1
-    assert month.net["C-1"] == NET["C-1"]
-    assert month.postings["C-1"] == "planned"
-    finding = month.finding("line_quarantined")
-    balance = month.balance()
-    unread = "35.00" if finding["amount"] == "0.00" else "0.00"
-    assert (finding["severity"], balance["unmatched"], balance["difference"]) == ("error", finding["amount"], unread)
-    assert month.state == ("unbalanced" if unread == "35.00" else "unmatched")
-    microsoft.clear_faults()
-    assert partner.sync(PERIOD, status=0).net == NET
+    assert month.finding("line_quarantined")["severity"] == "error"
+    assert (month.state, month.balance()["difference"]) == ("unbalanced", "35.00")
+    assert (month.net, month.postings) == ({"C-1": NET["C-1"]}, {"C-1": "planned"})
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", '"1,50"', "null", '""', "1" * 40, '"abc"', "true"])
@@ -132,12 +128,16 @@ def test_an_amount_that_cannot_be_read_is_unbalanced(partner: Desk, microsoft: M
     assert (month.state, month.balance()["difference"]) == ("unbalanced", "16.90")
     assert month.finding("line_quarantined")["amount"] == "0.00"
     assert month.postings == {"C-1": "held", "C-2": "planned"}
-    microsoft.clear_faults()
-    assert partner.sync(PERIOD, status=0).net == NET
 
 
-def test_a_line_with_a_readable_amount_is_unmatched(partner: Desk, microsoft: MicrosoftStandIn) -> None:
-    microsoft.fault("graph.blob", "set_raw", -1, line=2, field="BillableQuantity", value='"many"')
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("BillableQuantity", '"many"'), ("ChargeStartDate", '"never"'), ("Currency", '"XQX"'), ("TaxTotal", '"x"')],
+)
+def test_a_line_with_a_readable_amount_is_unmatched(
+    partner: Desk, microsoft: MicrosoftStandIn, field: str, value: str
+) -> None:
+    microsoft.fault("graph.blob", "set_raw", -1, line=2, field=field, value=value)
     month = partner.sync(PERIOD, status=1)
     balance = month.balance()
     assert (month.state, balance["unmatched"], balance["difference"]) == ("unmatched", "16.90", "0.00")
@@ -145,12 +145,27 @@ def test_a_line_with_a_readable_amount_is_unmatched(partner: Desk, microsoft: Mi
     assert month.postings == {"C-1": "held", "C-2": "planned"}
 
 
-def test_a_piece_of_garbage_between_the_lines(partner: Desk, microsoft: MicrosoftStandIn) -> None:
-    """It belongs to nobody and hides no money: everything adds up, but a person is told."""
+def test_a_line_that_microsoft_delivers_anew_is_read(partner: Desk, microsoft: MicrosoftStandIn) -> None:
+    microsoft.fault("graph.blob", "nan", 1, line=2)
+    partner.sync(PERIOD, status=1)
+    microsoft.control("POST", f"/invoices/{INVOICE}/etag")
+    assert partner.sync(PERIOD, status=0).net == NET
+
+
+def test_a_line_spoilt_on_its_way_is_read_when_it_comes_whole(partner: Desk, microsoft: MicrosoftStandIn) -> None:
+    """The set has the same eTag as before; its bytes are others. Behaviour 23: nobody has to press anything."""
+    microsoft.fault("graph.blob", "nan", 1, line=2)
+    partner.sync(PERIOD, status=1)
+    assert partner.sync(PERIOD, status=0).net == NET
+
+
+def test_garbage_between_the_lines_hides_no_money_but_is_told(partner: Desk, microsoft: MicrosoftStandIn) -> None:
+    """interfaces.md section 2: 1, a person must look, also for findings of severity error."""
     microsoft.fault("graph.blob", "raw_line", -1, text="this is not JSON")
     month = partner.sync(PERIOD, status=1)
     assert (month.net, month.balance()["difference"]) == (NET, "0.00")
-    assert month.finding("line_quarantined")["amount"] == "0.00"
+    finding = month.finding("line_quarantined")
+    assert (finding["amount"], finding["severity"]) == ("0.00", "error")
 
 
 # ---- a header that says something else
@@ -191,9 +206,6 @@ def test_an_old_header_that_differs_is_accepted_by_a_person(partner: Desk, micro
 
 
 def test_the_audit_trail_tells_who_accepted_what_and_why(partner: Desk, microsoft: MicrosoftStandIn) -> None:
-    import sqlite3
-    from contextlib import closing
-
     microsoft.header(INVOICE, add="0.01")
     partner.sync(PERIOD, status=1)
     partner.done("month", "accept", PERIOD, "--invoice", INVOICE, "--reason", "page 2")
@@ -220,7 +232,7 @@ def test_an_accepted_difference_does_not_cover_the_next_one(partner: Desk, micro
 def test_nothing_to_accept(partner: Desk, microsoft: MicrosoftStandIn) -> None:
     accept = ("month", "accept", PERIOD, "--reason", "why not", "--invoice")
     told(partner.run(*accept, INVOICE), 1, "has no vendor invoice", "month show")
-    microsoft.fault("graph.blob", "cut", -1)
+    microsoft.fault("graph.blob", "status", -1, status=404)
     partner.sync(PERIOD, status=3)
     told(partner.run(*accept, INVOICE), 1, "not arrived whole", "connector sync")
     assert partner.month(PERIOD).balance()["reasons"] == []
@@ -265,18 +277,23 @@ def test_a_customer_that_is_not_charged(partner: Desk) -> None:
 def test_usage_that_is_missing_is_a_warning_and_stops_nobody(desk: Desk, microsoft: MicrosoftStandIn) -> None:
     microsoft.control("POST", "/month", {"scenario": "azure-plan", "replace": True})
     desk.decides({"C-1": ["196e2273-9651-43a3-ba7e-7cbcd918fc40"]})
-    invoice = microsoft.control("GET", "/invoices")[0]["id"]
-    microsoft.fault("graph.export", "fail_5000", -1, match="")
-    microsoft.clear_faults()
-    rows = microsoft.control("GET", "/facts")
-    assert rows["periods"]
-    microsoft.lines(invoice, kind="usage", lines=[], keep_total=True)
+    (invoice,) = microsoft.control("GET", "/invoices")
+    rows = microsoft.control("POST", f"/invoices/{invoice['id']}/lines", {"kind": "usage", "keep_total": True})
+    assert rows
+    microsoft.lines(invoice["id"], kind="usage", lines=[], keep_total=True)
     month = desk.sync("2024-10", status=0)
-    findings = [finding for finding in month.view["findings"] if finding["code"] == "usage_missing"]
-    assert findings
-    assert {finding["severity"] for finding in findings} == {"warning"}
-    assert month.state == "balanced"
-    assert month.postings == {"C-1": "planned"}
+    finding = month.finding("usage_missing")
+    assert (finding["severity"], finding["amount"]) == ("warning", "587.19")
+    assert (month.state, month.postings) == ("balanced", {"C-1": "planned"})
+    assert month.net == {"C-1": "733.99"}
+
+
+def test_usage_that_comes_later_explains_the_line(desk: Desk, microsoft: MicrosoftStandIn) -> None:
+    microsoft.control("POST", "/month", {"scenario": "azure-plan", "replace": True})
+    desk.decides({"C-1": ["196e2273-9651-43a3-ba7e-7cbcd918fc40"]})
+    microsoft.fault("graph.export", "fail_5000", 1, skip=1)
+    assert "usage_missing" in desk.sync("2024-10", status=0).codes
+    assert "usage_missing" not in desk.sync("2024-10", status=0).codes
 
 
 # ---- questions

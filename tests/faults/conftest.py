@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.installation import CUSTOMERS, Installation, decided, priced
+from tests.faults.processes import Processes
+from tests.standins.tryton import FaultyProxy, TrytonServer
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,31 @@ def install(tmp_path: Path, pattern: Installation) -> Callable[..., Installation
         return made[-1]
 
     return make
+
+
+@pytest.fixture(scope="module")
+def tryton() -> Iterator[TrytonServer]:
+    """Real books with the customers in them."""
+    with TrytonServer() as server:
+        for code in CUSTOMERS:
+            server.create_customer(code)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lasting_proxy(tryton: TrytonServer) -> Iterator[FaultyProxy]:
+    with FaultyProxy(tryton.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(lasting_proxy: FaultyProxy) -> FaultyProxy:
+    """The breakable way to the books, without faults at first."""
+    lasting_proxy.clear()
+    return lasting_proxy
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Processes]:
+    with Processes() as running:
+        yield running

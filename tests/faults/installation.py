@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -39,12 +38,6 @@ LINES = (
     ("C-3", "CFQ7TTC0LH18", 2, "4.99"),
 )
 EXPECTED = {"C-1": Decimal("165.50"), "C-2": Decimal("400.00"), "C-3": Decimal("11.98")}
-_COLUMNS = (
-    "PartnerId,CustomerId,CustomerName,InvoiceNumber,OrderId,OrderDate,ProductId,SkuId,AvailabilityId,SkuName,"
-    "ProductName,ChargeType,UnitPrice,EffectiveUnitPrice,Quantity,BillableQuantity,Subtotal,TaxTotal,Total,Currency,"
-    "SubscriptionId,ChargeStartDate,ChargeEndDate,TermAndBillingCycle,BillingFrequency,SubscriptionStartDate,"
-    "SubscriptionEndDate,PricingCurrency"
-).split(",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +124,9 @@ class Installation:
         return target
 
     def put_back(self, backup: Path) -> None:
-        """Restore a backup in place of the database."""
-        for suffix in ("-wal", "-shm"):
-            self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
-        shutil.copyfile(backup, self.database)
+        """Restore a backup over the database."""
+        with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(self.database)) as target:
+            source.backup(target)
 
 
 def decided(folder: Path) -> Installation:
@@ -156,9 +148,7 @@ def price_at(installation: Installation, markup: str) -> None:
     header = (
         "organisation,product_id,sku_id,term,billing,subscription_id,kind,value,currency,valid_from,valid_to,offer,note"
     )
-    installation.take_in(
-        "prices", "prices.csv", f"{header}\n*,*,*,*,*,*,markup,{markup},,2026-01-01,,,everything\n"
-    )
+    installation.take_in("prices", "prices.csv", f"{header}\n*,*,*,*,*,*,markup,{markup},,2026-01-01,,,everything\n")
 
 
 def priced(folder: Path, pattern: Installation, customers: Sequence[str] = CUSTOMERS) -> Installation:
@@ -182,13 +172,15 @@ def deliver(
     """A vendor invoice from the portal, priced; with another header the lines do not add up to it."""
     path = installation.folder / f"{number}.csv"
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS)
+        rows = [
+            _row(number, at, code, product, quantity, Decimal(price))
+            for at, (code, product, quantity, price) in enumerate(lines)
+        ]
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        for at, (code, product, quantity, price) in enumerate(lines):
-            writer.writerow(_row(number, at, code, product, quantity, Decimal(price)))
-    sum_ = total([quantity * Decimal(price) for _, _, quantity, price in lines])
-    total_given = Decimal(header) if header else sum_
-    import_invoices(installation.world(), [path], {number: total_given}, period=PERIOD)
+        writer.writerows(rows)
+    in_all = Decimal(header) if header else total([quantity * Decimal(price) for _, _, quantity, price in lines])
+    import_invoices(installation.world(), [path], {number: in_all}, period=PERIOD)
 
 
 def tenant_of(code: str) -> str:

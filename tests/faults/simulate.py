@@ -50,7 +50,13 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile("calls-and-deaths"),
-        Profile("sleepers", ("late", "late", "killed_late", "lost_after"), deaths=0.01, sleeps=(20.0, 90.0), server_times=(20, 60)),
+        Profile(
+            "sleepers",
+            ("late", "late", "killed_late", "lost_after"),
+            deaths=0.01,
+            sleeps=(20.0, 90.0),
+            server_times=(20, 60),
+        ),
         Profile("lagging-index", lag=30, finalise=False),
         Profile("lagging-index-issued", lag=30),
         Profile("answers-of-others", ("late", "killed_after", "other_answer", "other_answer"), held_is_right=True),
@@ -217,7 +223,7 @@ def run(seed: int, profile: Profile, pattern: Installation, folder: Path) -> lis
 
 def _copy(pattern: Installation, folder: Path) -> Installation:
     folder.mkdir()
-    shutil.copyfile(pattern.database, folder / "connector.sqlite")
+    shutil.copyfile(pattern.folder / "whole.sqlite", folder / "connector.sqlite")
     shutil.copyfile(pattern.folder / "partner", folder / "partner")
     return Installation(folder)
 
@@ -230,7 +236,7 @@ def prepared() -> Iterator[tuple[Installation, Path]]:
         folder = Path(name)
         pattern = priced(folder / "pattern", decided(folder / "decided"))
         # one file is the whole database
-        pattern.put_back(pattern.copy_of_database("whole.sqlite"))
+        pattern.copy_of_database("whole.sqlite")
         yield pattern, folder
 
 

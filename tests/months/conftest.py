@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +21,22 @@ def microsoft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MicrosoftSta
         yield running
 
 
+@pytest.fixture(scope="session")
+def new_database(microsoft: MicrosoftStandIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database with its schema, made once by a command and copied for every partner."""
+    first = Partner(microsoft, tmp_path_factory.mktemp("first"))
+    assert first.run("verify").status == 0
+    path = first.folder / "new.sqlite"
+    with sqlite3.connect(first.database) as connection:
+        connection.execute("VACUUM INTO ?", (str(path),))
+    return path
+
+
 @pytest.fixture
-def partner(microsoft: MicrosoftStandIn, tmp_path: Path) -> Partner:
-    return Partner(microsoft, tmp_path)
+def partner(microsoft: MicrosoftStandIn, new_database: Path, tmp_path: Path) -> Partner:
+    made = Partner(microsoft, tmp_path)
+    shutil.copy(new_database, made.database)
+    return made
 
 
 @pytest.fixture

@@ -46,9 +46,10 @@ class Partner:
         self.folder = folder
         self.decided = Decisions()
         self.billed: Json = {}
+        self.database = folder / "connector.sqlite"
         self.settings = {
             "PATH": os.environ.get("PATH", ""),
-            "DATABASE_URL": f"sqlite:///{folder / 'connector.sqlite'}",
+            "DATABASE_URL": f"sqlite:///{self.database}",
             "DATA_DIR": str(folder / "raw"),
             "PUBLIC_URL": "https://bills.example.test",
             "SECRET_KEY": "a secret of a partner in a test month",

@@ -12,157 +12,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from tests.months.delivered import Charge, day, exact, from_licence, from_metered, from_reconciliation
 from tests.standins.microsoft.month import Book
 
 Row = Mapping[str, str]
 GroupKey = tuple[str, str, str, str]
 
 _DIGITS = {"JPY": 0, "KWD": 3}
-_PRORATIONS = {
-    "addquantity",
-    "removequantity",
-    "movequantity",
-    "convert",
-    "cancel",
-    "cancelimmediate",
-    "extendterm",
-}
-_CHARGES = {"new", "renew", "cyclecharge", "changebillingplan"}
-_LEGACY_CHARGES = ("purchase", "cyclefee", "activation", "renew")
 _BY_AMOUNT = ("usage", "credit", "other")
 _PER_UNIT = ("fixed", "tiered", "discount")
-
-
-# ---- a line as delivered
-
-
-@dataclass(frozen=True)
-class Charge:
-    """One line of Microsoft's, whatever it was called there."""
-
-    platform: str
-    charge_type: str
-    tenant: str
-    subscription: str
-    product: str
-    sku: str
-    currency: str
-    subtotal: Fraction
-    tax: Fraction
-    effective: Fraction
-    quantity: Fraction
-    start: date | None
-    end: date | None
-    term_start: date | None
-    term_end: date | None
-    billing: str
-    term_text: str
-    metered: bool
-
-    @property
-    def folded(self) -> str:
-        return "".join(self.charge_type.split()).replace("_", "").lower()
-
-    @property
-    def kind(self) -> str:
-        """5.2, the first row that fits."""
-        name, legacy = self.folded, self.platform != "new_commerce"
-        if name == "customercredit" or (legacy and name == "offsetalineitem"):
-            return "credit"
-        if self.metered:
-            return "usage"
-        if name in _PRORATIONS or (legacy and ("prorate" in name or "cancel" in name)):
-            return "proration"
-        if name in _CHARGES or (legacy and any(word in name for word in _LEGACY_CHARGES)):
-            return "advance" if legacy or self.billing else "one_time"
-        return "other"
-
-    @property
-    def has_cycle(self) -> bool:
-        return self.kind in ("advance", "proration") and bool(self.billing)
-
-
-def from_reconciliation(raw: Mapping[str, Any]) -> Charge:
-    """A line of the Graph export, or a new commerce line of v1 with the same names."""
-    return Charge(
-        "new_commerce",
-        str(raw["ChargeType"]),
-        str(raw["CustomerId"]).lower(),
-        str(raw["SubscriptionId"]).lower(),
-        str(raw["ProductId"]),
-        str(raw["SkuId"]),
-        str(raw["Currency"]),
-        exact(raw["Subtotal"]),
-        exact(raw["TaxTotal"]),
-        exact(raw["EffectiveUnitPrice"]),
-        abs(exact(raw["BillableQuantity"])),
-        day(raw["ChargeStartDate"]),
-        day(raw["ChargeEndDate"]),
-        day(raw["SubscriptionStartDate"]),
-        day(raw["SubscriptionEndDate"]),
-        str(raw["BillingFrequency"]),
-        str(raw["TermAndBillingCycle"]),
-        bool(raw["MeterDescription"]),
-    )
-
-
-def from_licence(raw: Mapping[str, Any]) -> Charge:
-    """A legacy licence line (section 8, "Legacy ids")."""
-    return Charge(
-        "legacy_license",
-        str(raw["chargeType"]),
-        str(raw["customerId"]).lower(),
-        str(raw["syndicationPartnerSubscriptionNumber"]).lower(),
-        str(raw["durableOfferId"]),
-        "",
-        str(raw["currency"]),
-        exact(raw["subtotal"]),
-        exact(raw["tax"]),
-        exact(raw["unitPrice"]),
-        abs(exact(raw["quantity"])),
-        day(raw["chargeStartDate"]),
-        day(raw["chargeEndDate"]),
-        day(raw["subscriptionStartDate"]),
-        day(raw["subscriptionEndDate"]),
-        str(raw["billingCycleType"]),
-        "",
-        False,
-    )
-
-
-def from_metered(raw: Mapping[str, Any]) -> Charge:
-    """A monthly line of 145P usage."""
-    return Charge(
-        "legacy_usage",
-        str(raw["chargeType"]),
-        str(raw["customerId"]).lower(),
-        str(raw["subscriptionId"]).lower(),
-        str(raw["resourceGuid"]),
-        "",
-        str(raw["currency"]),
-        exact(raw["pretaxCharges"]),
-        exact(raw["taxAmount"]),
-        exact(raw["pretaxEffectiveRate"]),
-        abs(exact(raw["overageQuantity"])),
-        day(raw["chargeStartDate"]),
-        day(raw["chargeEndDate"]),
-        None,
-        None,
-        str(raw["billingCycleType"]),
-        "",
-        True,
-    )
-
-
-_READERS = {"reconciliation": from_reconciliation, "office": from_licence, "azure": from_metered}
-
-
-def exact(value: Any) -> Fraction:
-    return Fraction(str(value)) if value not in ("", None) else Fraction(0)
-
-
-def day(value: Any) -> date | None:
-    return date.fromisoformat(str(value)[:10]) if value else None
 
 
 # ---- 5.3 cycles
@@ -467,6 +325,9 @@ class VendorSums:
     not_charged: Fraction
 
 
+_READERS = {"reconciliation": from_reconciliation, "office": from_licence, "azure": from_metered}
+
+
 @dataclass(frozen=True)
 class Expected:
     """A month as it must come out."""
@@ -503,9 +364,8 @@ def expected(month: dict[str, Any], period: str, decided: Decisions) -> Expected
     places = [place(charge, charges, decided, _invoiced_on(document)) for document, charge in lines]
     balance = {}
     for currency in sorted({str(document.header["currencyCode"]) for document in live}):
-        headers = sum(
-            (exact(d.header["totalCharges"]) for d in live if d.header["currencyCode"] == currency), Fraction()
-        )
+        mine = [document for document in live if document.header["currencyCode"] == currency]
+        headers = sum((exact(document.header["totalCharges"]) for document in mine), Fraction())
         tax = sum((charge.tax for charge in charges if charge.currency == currency), Fraction())
         sums = {
             outcome: sum(

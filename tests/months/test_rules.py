@@ -72,6 +72,14 @@ def test_a_mark_up_and_a_margin_are_different(alpha: Partner) -> None:
     assert alpha.month("2025-10").net("C-1") == "125.00"
 
 
+@pytest.mark.parametrize(("cost", "amount"), [("0.05", "0.06"), ("-0.05", "-0.06"), ("0.04", "0.04")])
+def test_half_a_cent_goes_away_from_zero(alpha: Partner, cost: str, amount: str) -> None:
+    small = {**seats().charge("new", 1), "Subtotal": cost, "Total": cost}
+    alpha.is_billed(month_of([small]))
+    alpha.price("markup", "10")
+    assert alpha.month("2025-10").net("C-1") == amount
+
+
 def test_none_is_not_charged_and_says_why(alpha: Partner) -> None:
     alpha.is_billed(month_of([*ten_to_fourteen(), consumed(ALPHA, "21.39", "29")]))
     alpha.price("none", note="our own company, by decision of March")

@@ -107,6 +107,28 @@ def test_the_legacy_summer_of_2017_is_told_at_the_customers_own_price(
         assert month.net("C-1") == "100.06"
 
 
+def test_without_a_start_date_the_longest_period_is_the_legacy_cycle(partner: Partner) -> None:
+    summer = published.month("legacy-several-seat-changes")
+    lines = [{**line, "subscriptionStartDate": None} for line in summer["invoices"][0]["office"]]
+    partner.is_billed({**summer, "invoices": [{**summer["invoices"][0], "office": lines}]})
+    partner.has_customer("C-1", CUSTOMER_ID)
+    partner.price("fixed", "14.50", "C-1")
+    assert partner.month("2017-08").net("C-1") == "131.90"
+
+
+def test_an_offset_line_item_is_a_credit_and_no_price_per_seat_touches_it(partner: Partner) -> None:
+    summer = published.month("legacy-several-seat-changes")
+    money_back = {"amount": "-12.50", "subtotal": "-12.50", "totalForCustomer": "-12.50"}
+    lines = summer["invoices"][0]["office"]
+    offset = {**lines[0], "chargeType": "OFFSET A LINE ITEM", "quantity": 1, **money_back}
+    partner.is_billed({**summer, "invoices": [{**summer["invoices"][0], "office": [*lines, offset]}]})
+    partner.has_customer("C-1", CUSTOMER_ID)
+    partner.price("passthrough")
+    partner.price("fixed", "14.50", "C-1")
+    month = partner.month("2017-08")
+    assert month.line("C-1", kind="credit")["amount"] == "-12.50" and month.net("C-1") == "119.40"
+
+
 @pytest.mark.parametrize("spelt", [str.lower, str.upper])
 def test_legacy_ids_fit_in_any_case(partner: Partner, spelt: Any) -> None:
     offer = spelt("031C9E47-4802-4248-838E-778FB1D2CC05")
@@ -192,6 +214,30 @@ def test_500_seats_that_no_unit_price_reproduces_go_out_as_one_amount(partner: P
     assert (part["quantity"], part["days"], part["cycle_days"]) == ("500", 27, 31)
 
 
+def test_an_amount_instead_of_seats_times_price_still_tells_the_price(partner: Partner) -> None:
+    """Decision 4: as quantity 1 x amount, the true quantity and unit price are in the text."""
+    held = seats(bought="2025-10-05")
+    partner.is_billed(month_of([held.charge("new", 500, day("2025-10-05"))]))
+    partner.has_customer("C-1", ALPHA.tenant_id)
+    partner.price("fixed", "51.93", "C-1")
+    line = partner.month("2025-10").line("C-1")
+    assert line["quantity"] == "1" and "51.93" in line["text"], line["text"]
+
+
+def test_two_purchases_in_one_cycle_keep_their_seats_in_the_text(partner: Partner) -> None:
+    """Behaviour 4: quantity 1 and the amount as price, with the real quantity in the text."""
+    held = seats()
+    bought = [held.charge("new", 13, day("2025-10-20")), held.charge("new", 22, day("2025-10-24"))]
+    partner.is_billed(month_of(bought))
+    partner.has_customer("C-1", ALPHA.tenant_id)
+    partner.price("fixed", "20.90", "C-1")
+    line = partner.month("2025-10").line("C-1")
+    # 13 x 20.90 x 12 / 31 + 22 x 20.90 x 8 / 31
+    assert (line["quantity"], line["amount"]) == ("1", "223.83")
+    text = line["text"]
+    assert "35" in text or ("13" in text and "22" in text), text
+
+
 def test_a_credit_names_the_charge_of_an_earlier_month(partner: Partner) -> None:
     """Behaviour 6: every negative line names what it reverses, also across periods."""
     held = seats(begin="2025-09-20", bought="2025-06-20")
@@ -216,3 +262,24 @@ def test_many_small_seats_add_up_as_parts_not_as_a_whole(partner: Partner) -> No
     partner.price("fixed", "4.00", "C-1")
     month = partner.month("2025-10")
     assert month.amounts(month.line("C-1")) == ["-2.27", "4.53"] and month.net("C-1") == "2.26"
+
+
+def test_a_whole_cycle_on_one_invoice_fixes_the_days_of_a_change_on_another(partner: Partner) -> None:
+    """5.3: for every line of the same period and subscription with the same ChargeEndDate."""
+    held = seats(begin="2025-09-15", months=2, bought="2025-06-15")
+    whole = {**held.charge("cycleCharge", 10), "BillingFrequency": "Monthly"}
+    changes = [
+        {**each, "BillingFrequency": "Monthly"} for each in held.change("addQuantity", 10, 14, day("2025-10-15"))
+    ]
+    first = month_of([whole])
+    second = month_of(changes)
+    number = {"id": "G202510009"}
+    renumbered = [{**each, "InvoiceNumber": "G202510009"} for each in second["invoices"][0]["reconciliation"]]
+    second["invoices"][0] |= {**number, "reconciliation": renumbered}
+    partner.is_billed(months_of(first, second))
+    partner.has_customer("C-1", ALPHA.tenant_id)
+    partner.price("fixed", "61.00", "C-1")
+    month = partner.month("2025-10")
+    # 15 September to 14 November: 31 of 61 days
+    assert month.amounts(month.line("C-1", kind="proration")) == ["-310.00", "434.00"]
+    assert month.line("C-1", kind="advance")["amount"] == "610.00"

@@ -78,6 +78,12 @@ def test_a_line_without_a_price_for_a_customer_nobody_linked_is_counted_once(par
     assert month.codes == {"tenant_unlinked"} and month.balance()["unmatched"] == "150.97"
 
 
+def test_a_month_of_which_nothing_arrived_is_not_checked(two: Partner) -> None:
+    """Behaviour 10: no data is not success."""
+    month = two.sync("2025-08", status=1)
+    assert month.state == "not_checked" and month.documents == []
+
+
 def test_unlinked_money_that_cancels_out_still_asks_for_a_person(partner: Partner) -> None:
     """Bought and cancelled on the same day, nobody linked: exit status 1 stands for findings of severity error."""
     held = seats()
