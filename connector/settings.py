@@ -13,9 +13,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from connector.errors import Misconfigured
 
+_CLOUDS = ("global", "us_government", "china")
+_DATABASE_FORMS = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
 _ADDRESSES = ("MICROSOFT_LOGIN_URL", "PARTNER_CENTER_URL", "GRAPH_URL", "PRICING_URL")
 
 
@@ -70,7 +74,9 @@ class _Reader:
 
     def settings(self) -> Settings:
         data_dir = self.data_dir()
-        database_url = self.text("DATABASE_URL") or f"sqlite:///{data_dir / 'connector.sqlite'}"
+        database_url = (
+            self.checked("DATABASE_URL", _is_database, _DATABASE_FORMS) or f"sqlite:///{data_dir / 'connector.sqlite'}"
+        )
         result = Settings(
             database_url=database_url,
             redis_url=self.checked("REDIS_URL", _is_redis, "redis://, rediss:// or unix:// address"),
@@ -81,7 +87,7 @@ class _Reader:
             or (self.kept("encryption_key", lambda: Fernet.generate_key().decode(), data_dir),),
             data_dir=data_dir,
             host=self.text("HOST") or "127.0.0.1",
-            port=self.number("PORT", 8080),
+            port=self.number("PORT", 8080, highest=65535),
             partner_name=self.text("PARTNER_NAME") or "Your cloud partner",
             link_months=self.number("LINK_MONTHS", 24),
             push_automatically=self.yes("PUSH_AUTOMATICALLY"),
@@ -96,7 +102,8 @@ class _Reader:
                 client_id=self.text("MICROSOFT_CLIENT_ID"),
                 client_secret=self.text("MICROSOFT_CLIENT_SECRET"),
                 refresh_token=self.text("MICROSOFT_REFRESH_TOKEN"),
-                cloud=self.text("MICROSOFT_CLOUD") or "global",
+                cloud=self.checked("MICROSOFT_CLOUD", lambda v: v in _CLOUDS, f"one of {', '.join(_CLOUDS)}")
+                or _CLOUDS[0],
                 login_url=self.address("MICROSOFT_LOGIN_URL"),
                 partner_center_url=self.address("PARTNER_CENTER_URL"),
                 graph_url=self.address("GRAPH_URL"),
@@ -151,12 +158,12 @@ class _Reader:
                 self.mistakes.append(f"{name} must begin with https://: credentials travel over it")
         return value
 
-    def number(self, name: str, default: int) -> int:
+    def number(self, name: str, default: int, *, highest: int = 10**6) -> int:
         value = self.text(name)
         if not value:
             return default
-        if not value.isascii() or not value.isdigit():
-            self.mistakes.append(f"{name} must be a whole number")
+        if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) <= highest:
+            self.mistakes.append(f"{name} must be a whole number from 1 to {highest}")
             return default
         return int(value)
 
@@ -167,8 +174,13 @@ class _Reader:
         return value in ("yes", "true", "1")
 
     def file(self, name: str) -> str:
-        value = self.environ.get(name, "").strip()
-        if value and not os.access(value, os.R_OK):
+        value = self.text(name)
+        if not value:
+            return ""
+        try:
+            if b"-----BEGIN CERTIFICATE-----" not in Path(value).read_bytes():
+                self.mistakes.append(f"{name} names a file without a PEM certificate")
+        except OSError:
             self.mistakes.append(f"{name} names a file that cannot be read")
         return value
 
@@ -196,6 +208,13 @@ class _Reader:
         except OSError as error:
             self.mistakes.append(f"DATA_DIR cannot be written ({error.strerror})")
             return ""
+
+
+def _is_database(value: str) -> bool:
+    try:
+        return make_url(value).get_backend_name() in ("sqlite", "postgresql")
+    except ArgumentError:
+        return False
 
 
 def _is_redis(value: str) -> bool:

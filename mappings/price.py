@@ -124,7 +124,7 @@ def price_line(line: ReconciliationLine, facts: SubscriptionFacts, book: Book, i
             span,
             decision,
             None,
-            findings=tuple(notes),
+            findings=(*notes, _not_charged(line, organisation.code, rule)),
             note=rule.note,
         )
     rate: Rate | None = None
@@ -150,14 +150,14 @@ def _invoiced(
     notes: list[Finding],
 ) -> PricedLine:
     amount = to_currency(priced.exact, currency)
-    if currency == line.currency and 0 < amount < line.subtotal:
+    if currency == line.currency and 0 <= amount < line.subtotal:
         notes.append(
             Finding(
                 "price_below_cost",
                 "warning",
                 f"{line.product_name or line.product_id} is sold below cost",
                 "Look at the price rule; nothing is held.",
-                line.subtotal - amount,
+                line.subtotal,
                 line.currency,
                 organisation,
                 line.id,
@@ -287,6 +287,21 @@ def _free(line: ReconciliationLine, organisation: str) -> Finding:
         organisation,
         line.id,
         f"{organisation}/{line.product_id}/{line.sku_id}",
+    )
+
+
+def _not_charged(line: ReconciliationLine, organisation: str, rule: PriceRule) -> Finding:
+    """Not charged on purpose: the rule's note is the reason (interfaces.md 5.5)."""
+    return Finding(
+        "not_charged",
+        "info",
+        f"{line.product_name or line.product_id} is not charged: {rule.note}",
+        "",
+        line.subtotal,
+        line.currency,
+        organisation,
+        line.id,
+        f"{organisation}/{rule.id}/{line.product_id}",
     )
 
 

@@ -164,9 +164,11 @@ class PriceSheet:
     def price(self, wanted: Wanted) -> ListPrice | None:
         """The list price in the document's currency on the day that counts, or None: a missing sheet is a
         finding, never a guess. Of several the one with the later valid_from."""
+        product, sku = wanted.product_id.casefold(), wanted.sku_id.casefold()
         fitting = [
             price
-            for price in self._prices.get((wanted.product_id.casefold(), wanted.sku_id.casefold()), ())
+            for names in dict.fromkeys(((product, sku), (product, "")))
+            for price in self._prices.get(names, ())
             if _same(price.term, wanted.term)
             and _same(price.billing, wanted.billing)
             and price.currency == wanted.currency
@@ -174,6 +176,6 @@ class PriceSheet:
         ]
         return max(
             fitting,
-            key=lambda price: (bool(price.term), bool(price.billing), price.valid_from or date.min),
+            key=lambda price: (bool(price.sku_id), bool(price.term), bool(price.billing), price.valid_from or date.min),
             default=None,
         )

@@ -133,7 +133,8 @@ def import_invoice(
             )
             for remark in one.remarks:
                 prose.print(f"  {escape(remark)}")
-    sys.exit(1 if not dry_run and needs_attention(worst([one.state for one in made])) else 0)
+    look = needs_attention(worst([one.state for one in made])) or any(one.errors for one in made)
+    sys.exit(1 if not dry_run and look else 0)
 
 
 def _view(one: ImportedInvoice) -> dict[str, Any]:

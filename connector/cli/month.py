@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from connector.cli.output import emit, error_view, fail, json_option, prose, show_month, styled, table, world
+from connector.cli.output import emit, error_view, fail, has_error, json_option, prose, show_month, styled, table, world
 from connector.domain.period import BillingPeriod, PeriodState, needs_attention
 from connector.errors import Transient
 from connector.flows import accept, review
@@ -31,14 +31,15 @@ class Period(click.ParamType[str]):
 @click.command()
 @click.argument("period", type=Period())
 @click.option("--no-push", is_flag=True, help="Stop before the ledger: pull, match, price and balance only.")
+@click.option("--again", is_flag=True, help="Pull again also what has arrived whole, in case Microsoft changed it.")
 @json_option
-def sync(period: str, no_push: bool, as_json: bool) -> None:
+def sync(period: str, no_push: bool, again: bool, as_json: bool) -> None:
     """Do the whole month here and now: discover, pull, check, match, price, balance, push, verify.
 
     Running it again changes nothing that is finished and goes on with what is not.
     """
     with world() as here:
-        result = sync_period(here, period, push=not no_push)
+        result = sync_period(here, period, push=not no_push, again=again)
         view = review.pushed(here, period, result.push) if result.push else review.month(here, period)
     view["errors"] = [error_view(error) for error in result.trouble]
     if as_json:
@@ -52,13 +53,13 @@ def sync(period: str, no_push: bool, as_json: bool) -> None:
     )
     if result.push and result.push.unavailable:
         prose.print(f"[red]{escape(result.push.unavailable)}[/red] Nothing was lost; run again.")
-    sys.exit(_status(result.state, result.push, unavailable))
+    sys.exit(3 if unavailable else _status(view, result.push))
 
 
-def _status(state: PeriodState, push: PushResult | None, unavailable: bool) -> int:
-    if unavailable:
-        return 3
-    return 1 if needs_attention(state) or (push is not None and push.held) else 0
+def _status(view: dict[str, Any], push: PushResult | None) -> int:
+    """1 when a person must look: worse than balanced, held, or a finding of severity error."""
+    held = push is not None and push.held
+    return 1 if held or needs_attention(PeriodState(view["state"])) or has_error(view["findings"]) else 0
 
 
 @click.group()
@@ -138,7 +139,7 @@ def push(period: str, dry_run: bool, release: bool, as_json: bool) -> None:
             )
         )
     rejected = any(item.action == "reject" for item in result.planned)
-    sys.exit(1 if result.held or (dry_run and rejected) or needs_attention(PeriodState(view["state"])) else 0)
+    sys.exit(1 if dry_run and rejected else _status(view, result))
 
 
 def _show_plan(view: dict[str, Any], *, dry_run: bool) -> None:

@@ -149,6 +149,10 @@ def show_month(view: dict[str, Any], *, documents: bool = True) -> None:
     show_findings(view["findings"])
 
 
+def has_error(findings: list[dict[str, Any]]) -> bool:
+    return any(finding["severity"] == "error" for finding in findings)
+
+
 def show_findings(findings: list[dict[str, Any]]) -> None:
     for finding in findings:
         money = f"{finding['amount']} {finding['currency'] or ''}".strip()

@@ -17,16 +17,12 @@ Grouping = Callable[[Part], GroupKey]
 
 
 def by_subscription(part: Part) -> GroupKey:
-    """The default: one summary line per subscription, product, sku and kind (interfaces.md 5.9). The cost's
-    currency is part of it so that a line's cost is one amount."""
-    return (
-        part.tenant_id,
-        part.subscription_id,
-        part.product_id.casefold(),
-        part.sku_id,
-        part.kind,
-        part.cost_currency,
-    )
+    """The default: one summary line per subscription, product, sku and kind (interfaces.md 5.9), ids without case.
+
+    The cost's currency is part of it so that a line's cost is one amount.
+    """
+    ids = (part.subscription_id, part.product_id, part.sku_id)
+    return (*(text.casefold() for text in ids), part.kind, part.cost_currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ def _line(key: str, no: int, group_key: GroupKey, parts: Sequence[Part], currenc
     return SummaryLine(
         id=short_id("s", key, *group_key),
         no=no,
-        text=wording.line_text(first.kind, name, parts, start, end),
+        text=wording.line_text(first.kind, name, parts, start, end, _shown_price(parts, quantity, currency)),
         kind=first.kind,
         quantity=quantity,
         unit_price=unit_price,
@@ -95,6 +91,15 @@ def _line(key: str, no: int, group_key: GroupKey, parts: Sequence[Part], currenc
         outlook=wording.outlook(parts, currency) if first.kind in ("advance", "proration") else "",
         parts=tuple(parts),
     )
+
+
+def _shown_price(parts: Sequence[Part], quantity: Decimal, currency: str) -> str:
+    """The unit price for the text of a line that goes out as 1 x amount; empty where there is no one price."""
+    prices = {part.unit_price for part in parts}
+    price = prices.pop() if len(prices) == 1 else None
+    if price is None or (quantity != 1 and len(parts) == 1):
+        return ""
+    return wording.price_digits(price, currency)
 
 
 def natural_quantity(parts: Sequence[Part], amount: Decimal, currency: str) -> tuple[Decimal, Decimal]:

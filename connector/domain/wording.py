@@ -76,10 +76,17 @@ def price_digits(price: Fraction, currency: str) -> str:
     return amount_text(Decimal(plain_text(number)), currency)
 
 
-def line_text(kind: str, product: str, parts: Sequence[Part], start: date | None, end: date | None) -> str:
-    """The text of a summary line as the ledger prints it: what, how many, when."""
+def line_text(
+    kind: str, product: str, parts: Sequence[Part], start: date | None, end: date | None, price: str = ""
+) -> str:
+    """The text of a summary line as the ledger prints it: what, how many, at which price, when.
+
+    `price`: the unit price where the line goes out as 1 x amount (README, decision 4).
+    """
     words = [product or "Microsoft cloud service"]
     size = _size(kind, parts)
+    if size and price:
+        size = f"{size} at {price}"
     when = span_text(start, end)
     words.append(", ".join(part for part in (size, _KINDS[kind], when) if part))
     return ": ".join(words)
@@ -132,22 +139,30 @@ def outlook(parts: Sequence[Part], currency: str) -> str:
 
 def _size(kind: str, parts: Sequence[Part]) -> str:
     if kind in ("advance", "one_time"):
-        quantities = {part.quantity for part in parts}
-        if len(quantities) == 1 and len(parts) == 1:
-            quantity = next(iter(quantities))
-            return seats(quantity) if kind == "advance" else f"quantity {plain_text(quantity)}"
-        return ""
+        quantities = [part.quantity for part in parts]
+        if len(quantities) > _LISTED:
+            return f"{len(quantities)} charges"
+        noun = "seat" if kind == "advance" else "unit"
+        listed = " and ".join(plain_text(quantity) for quantity in quantities)
+        return f"{listed} {noun}{'' if quantities == [1] else 's'}"
     if kind == "proration":
         steps = _seat_steps(parts)
         if len(steps) > 1:
             return f"{plain_text(steps[0])} to {seats(steps[-1])}"
+        return seats(parts[0].quantity) if len(parts) == 1 else ""
     if kind == "usage":
         units = {part.unit for part in parts}
         if len(units) == 1:
             quantity = sum((part.quantity for part in parts), Decimal(0))
             unit = next(iter(units))
             return f"quantity {plain_text(quantity)}{' of ' + unit if unit else ''}"
+    if kind == "service" and len(parts) == 1 and parts[0].quantity != 1:
+        return f"quantity {plain_text(parts[0].quantity)}"
     return ""
+
+
+# more quantities than this are not listed on an invoice line; they stand on its page
+_LISTED = 4
 
 
 def _seat_steps(parts: Sequence[Part]) -> list[Decimal]:

@@ -69,6 +69,9 @@ def check_invoice(
             # lines we could not read explain why it differs: the other customers' documents go on
             hold = "" if unreadable else f"header and lines of {header.id} differ by {difference} {header.currency}"
             findings.append(_differs(item, difference, waiting=state == PeriodState.INCOMPLETE))
+        elif quarantined:
+            # also where their money is 0.00: what nobody could read is not balanced (reliability.md, "Quarantine")
+            state = PeriodState.UNMATCHED
     findings += _usage_findings(item, lines, usage)
     return InvoiceCheck(item, state, vendor_total, len(lines) + len(quarantined), subtotal, tax, hold, tuple(findings))
 

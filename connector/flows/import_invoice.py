@@ -43,6 +43,7 @@ class ImportedInvoice:
     header_total: Decimal | None
     remarks: tuple[str, ...]
     state: PeriodState
+    errors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,14 @@ def _import_one(
         header.header_total,
         remarks,
         state,
+        _errors(world, str(header.period)),
     )
+
+
+def _errors(world: World, period: str) -> int:
+    """How many findings of the period a person must look at."""
+    with reading(world.engine) as connection:
+        return sum(finding.severity == "error" for finding in periods.findings_of(connection, period))
 
 
 def _header(

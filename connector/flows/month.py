@@ -24,8 +24,11 @@ class SyncResult:
     push: PushResult | None = None
 
 
-def sync_period(world: World, period: str, *, push: bool = True) -> SyncResult:
-    """Bring a period as far as it goes. Running it again changes nothing that is finished."""
+def sync_period(world: World, period: str, *, push: bool = True, again: bool = False) -> SyncResult:
+    """Bring a period as far as it goes. Running it again changes nothing that is finished.
+
+    `again`: pull also what has arrived whole and balances.
+    """
     label = str(BillingPeriod.parse(period))
     try:
         discover(world)
@@ -34,7 +37,7 @@ def sync_period(world: World, period: str, *, push: bool = True) -> SyncResult:
         trouble: list[ConnectorError] = [error]
     else:
         trouble = []
-    trouble += pull_period(world, label) if not trouble else []
+    trouble += pull_period(world, label, again=again) if not trouble else []
     state = price_period(world, label)
     result = SyncResult(state, trouble)
     if push:
@@ -44,8 +47,12 @@ def sync_period(world: World, period: str, *, push: bool = True) -> SyncResult:
     return result
 
 
-def pull_period(world: World, period: str) -> list[ConnectorError]:
+def pull_period(world: World, period: str, *, again: bool = False) -> list[ConnectorError]:
     """Pull what has not arrived whole; what failed, in order."""
     with reading(world.engine) as connection:
-        wanted = [item.header.id for item in periods.invoices_of(connection, period) if needs_pull(connection, item)]
+        wanted = [
+            item.header.id
+            for item in periods.invoices_of(connection, period)
+            if needs_pull(connection, item, again=again)
+        ]
     return [error for invoice_id in wanted if (error := pull_invoice(world, invoice_id)) is not None]

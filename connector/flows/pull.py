@@ -18,7 +18,7 @@ from connector.errors import ConnectorError, Misconfigured, Refused, Transient
 from connector.flows.check import check_invoice
 from connector.flows.world import World
 from connector.sources import NoData, RawFile
-from connector.sources.fields import Origin, decode_set
+from connector.sources.fields import MissingMoneyColumn, Origin, decode_set
 from connector.sources.graph_export import ExportRequest, Patience, export
 from connector.sources.partner_center import fetch_line_items
 from connector.sources.raw_lines import RawRecord, UnreadableFile, read_json_lines, read_line_item_pages
@@ -44,11 +44,14 @@ class Fetched:
     files: tuple[RawFile, ...]
 
 
-def needs_pull(connection: Connection, item: StoredInvoice) -> bool:
-    """Whether an invoice has to be pulled (again): not whole, not adding up, lines unreadable, usage missing."""
+def needs_pull(connection: Connection, item: StoredInvoice, *, again: bool = False) -> bool:
+    """Whether an invoice has to be pulled (again): not whole, not adding up, lines unreadable, usage missing.
+
+    `again`: a person wants to know whether Microsoft changed the lines under an unchanged header.
+    """
     if item.source == "file":
         return False
-    if item.arrival != "whole":
+    if item.arrival != "whole" or again:
         return True
     if item.header.voided:
         return False
@@ -80,7 +83,7 @@ def pull_invoice(world: World, invoice_id: str) -> ConnectorError | None:
 
 def _as_unavailable(error: Transient | Refused) -> ConnectorError:
     """A set that is cut on every try is the other side's trouble: nothing was lost, run again (exit status 3)."""
-    if isinstance(error, UnreadableFile):
+    if isinstance(error, UnreadableFile) and not isinstance(error, MissingMoneyColumn):
         return Transient(error.sentence, code=error.code, system="Microsoft", action=error.action)
     return error
 
@@ -121,7 +124,15 @@ def _folder(world: World, invoice_id: str) -> Path:
 def _reconciliation_set(world: World, item: StoredInvoice) -> Fetched | None:
     if item.header.period < _FIRST_EXPORTED_LINES:
         return _v1_set(world, item, "onetime", "billinglineitems")
-    return _exported(world, item, ExportRequest("reconciliation", invoice_id=item.header.id))
+    fetched = _exported(world, item, ExportRequest("reconciliation", invoice_id=item.header.id))
+    if fetched is None and item.header.header_total != 0 and not item.header.voided:
+        raise Transient(
+            f"Microsoft's export of {item.header.id} failed: it says that there is no data yet.",
+            code="export_failed",
+            system="Microsoft Graph",
+            action="It is pulled again by itself.",
+        )
+    return fetched
 
 
 def _exported(world: World, item: StoredInvoice, request: ExportRequest) -> Fetched | None:
@@ -158,8 +169,19 @@ def _v1_set(world: World, item: StoredInvoice, provider: str, item_type: str) ->
 def _legacy_sets(world: World, item: StoredInvoice) -> list[Fetched | None]:
     """Licences and usage are on the same invoice: read every provider its header names (legacy.md section 6)."""
     named = [provider for provider, kind in item.header.details if kind == "billing_line_items"]
-    providers = [name for name in ("office", "azure") if not named or name in named]
-    return [_v1_set(world, item, provider, "billinglineitems") for provider in providers]
+    if named:
+        return [_v1_set(world, item, name, "billinglineitems") for name in ("office", "azure") if name in named]
+    found: list[Fetched | None] = []
+    refusals: list[Refused] = []
+    for name in ("office", "azure"):
+        try:
+            found.append(_v1_set(world, item, name, "billinglineitems"))
+        except Refused as error:
+            # the header does not say which kinds there are: a kind that is not served is not there
+            refusals.append(error)
+    if not found:
+        raise refusals[0]
+    return found
 
 
 _PLATFORMS: dict[str, LinePlatform] = {"office": "legacy_license", "azure": "legacy_usage"}

@@ -15,7 +15,7 @@ from connector.errors import Transient, Uncertain
 from connector.outside.http import TRIED_AGAIN, Downloaded, HttpClient
 from connector.outside.inflate import CannotInflate, GzipFacts, check_gzip_file
 
-MAX_TRIES = 8
+MAX_TRIES = 5
 MAX_WAIT_SECONDS = 60.0
 
 

@@ -27,6 +27,12 @@ def flatten(items: list[dict[str, Any]]) -> list[VendorInvoice]:
     documents: dict[str, VendorInvoice] = {}
     for item in items:
         _add(item, None, documents, 0)
+    # A replacement that stands beside its original, without dates of its own, belongs to the original's period too
+    dated = {_text(item, "id") for item in items if day_of(_text(item, "billingPeriodStartDate"))}
+    for document in list(documents.values()):
+        original = documents.get(document.replaces)
+        if original is not None and document.id not in dated and document.period != original.period:
+            documents[document.id] = replace(document, period=original.period)
     # A void note that hangs under its original voids that one, too
     for document in list(documents.values()):
         original = documents.get(document.replaces)

@@ -167,7 +167,8 @@ class Month:
     """The JSON of a month, as a person asks it."""
 
     def __init__(self, view: Json) -> None:
-        self.view = view
+        # what went wrong outside stands in the answer of `sync` and is no part of the month
+        self.view = {name: value for name, value in view.items() if name != "errors"}
         self.state: str = view["state"]
 
     @property
@@ -206,8 +207,8 @@ def look_at(said: Said, environ: Mapping[str, str], *, as_json: bool) -> None:
         assert not environ.get(name) or environ[name] not in everything, f"{name} was shown"
     assert "sig=" not in everything
     assert "Bearer " not in everything
-    if as_json and said.out:
-        json.loads(said.out)  # one document and nothing beside it
+    if as_json:
+        json.loads(said.out)  # one document and nothing beside it, also when the command fails
     if not as_json:
         assert said.out == "" or said.status == 0, "prose belongs on stderr"
 

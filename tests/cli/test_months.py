@@ -302,7 +302,8 @@ def test_usage_that_comes_later_explains_the_line(desk: Desk, microsoft: Microso
 def test_a_line_that_nobody_knows(partner: Desk) -> None:
     partner.sync(PERIOD, status=0)
     told(partner.run("explain", "l_unknown"), 2, "No invoice line has the id 'l_unknown'", "month show")
-    assert partner.run("explain", "l_unknown", "--json").out == ""
+    error = partner.run("explain", "l_unknown", "--json").json["error"]
+    assert (error["status"], "l_unknown" in error["text"]) == (2, True)
 
 
 def test_every_line_explains_itself(partner: Desk) -> None:

@@ -19,11 +19,11 @@ def pattern(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture
 def install(tmp_path: Path, pattern: Installation) -> Callable[..., Installation]:
-    """A new partner with a priced month: `install()` or `install(["C-1"])`."""
+    """A new partner with a priced month: `install()` or `install(["C-1"])`; or the same one anew."""
     made: list[Installation] = []
 
-    def make(customers: Sequence[str] = CUSTOMERS) -> Installation:
-        made.append(priced(tmp_path / f"partner-{len(made)}", pattern, customers))
+    def make(customers: Sequence[str] = CUSTOMERS, partner: str = "") -> Installation:
+        made.append(priced(tmp_path / f"partner-{len(made)}", pattern, customers, partner))
         return made[-1]
 
     return make

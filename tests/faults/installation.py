@@ -151,11 +151,13 @@ def price_at(installation: Installation, markup: str) -> None:
     installation.take_in("prices", "prices.csv", f"{header}\n*,*,*,*,*,*,markup,{markup},,2026-01-01,,,everything\n")
 
 
-def priced(folder: Path, pattern: Installation, customers: Sequence[str] = CUSTOMERS) -> Installation:
-    """Another partner with the pattern's decisions and a priced month of its own."""
+def priced(
+    folder: Path, pattern: Installation, customers: Sequence[str] = CUSTOMERS, partner: str = ""
+) -> Installation:
+    """Another partner (or the one named) with the pattern's decisions and a priced month of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     installation = Installation(folder)
-    (folder / "partner").write_text(str(UUID(bytes=os.urandom(16))))
+    (folder / "partner").write_text(partner or str(UUID(bytes=os.urandom(16))))
     with closing(sqlite3.connect(pattern.database)) as source, closing(sqlite3.connect(installation.database)) as copy:
         source.backup(copy)
     deliver(installation, [line for line in LINES if line[0] in customers])

@@ -64,15 +64,14 @@ def test_a_push_killed_after_a_step_is_finished_by_the_next(
 def test_the_next_push_waits_by_itself_until_the_dead_ones_lease_is_over(
     install: Install, tryton: TrytonServer, processes: Processes
 ) -> None:
-    """Nobody turns the clock here; and it waits without burning the processor."""
+    """The last seconds of it in real time: nobody turns the clock here."""
     installation = install(["C-1"])
     installation.connect_tryton(tryton.settings, timeout="2")
     processes.wait(processes.start_dying(installation, "sending", 1))
     installation.let_time_pass(14)
-    began, used = time.monotonic(), os.times().children_user
+    began = time.monotonic()
     finished(processes, installation, tryton)
-    assert time.monotonic() - began < 15
-    assert os.times().children_user - used < 5
+    assert 2 < time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(("step", "number"), [("looked", 1), ("sending", 1), ("sending", 3)])

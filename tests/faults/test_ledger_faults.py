@@ -49,7 +49,7 @@ def connected(install: Install, tryton: TrytonServer, proxy: FaultyProxy) -> Cal
 
     def make(customers: list[str] = TWO, **settings: str) -> Installation:
         installation = install(customers)
-        installation.connect_tryton({**tryton.settings, "url": proxy.url}, **{"timeout": "2", **settings})
+        installation.connect_tryton({**tryton.settings, "url": proxy.url}, **{"timeout": "5", **settings})
         return installation
 
     return make
@@ -88,7 +88,7 @@ def test_a_gateway_that_gives_up_after_the_ledger_did_it_ends_in_one_invoice(
     connected: Install, tryton: TrytonServer, proxy: FaultyProxy
 ) -> None:
     """Fault 5, and the ledger itself is slower than our patience."""
-    installation = connected(["C-1"])
+    installation = connected(["C-1"], timeout="2")
     slow = proxy.inject(Fault("latency", POST, seconds=2.5))
     push(installation, sleep=nap)
     assert (slow.applied, proxy.count(POST)) == (1, 1)
@@ -99,7 +99,7 @@ def test_a_commit_after_our_time_out_is_waited_for(
     connected: Install, tryton: TrytonServer, proxy: FaultyProxy
 ) -> None:
     """Fault 6: the request lies somewhere for longer than we wait, and is carried out then."""
-    installation = connected(["C-1"], max_server_time="2")
+    installation = connected(["C-1"], timeout="2", max_server_time="4")
     late = proxy.inject(Fault("hold", CREATE, seconds=3))
     push(installation, sleep=nap)
     assert (late.applied, proxy.count(CREATE)) == (1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from itertools import chain, repeat
@@ -134,10 +134,10 @@ def test_where_the_ledger_cannot_be_asked_a_person_decides(install: Install) -> 
 def test_an_answer_that_belongs_to_another_request_is_not_believed(install: Install) -> None:
     """Fault 17: the id in the answer is another document's. The others go on, and each has its own at the end."""
     installation, held = install(), books()
-    answers = iter([("none", 0.0), ("other_answer", 0.0)])
+    answers: Iterator[Trouble] = iter(["none", "other_answer"])
 
     def weather(name: str) -> tuple[Trouble, float]:
-        return next(answers, ("none", 0.0)) if name == "create" else ("none", 0.0)
+        return (next(answers, "none") if name == "create" else "none"), 0.0
 
     push(worker(installation, PretendLedger(held, weather)))
     push(worker(installation, PretendLedger(held)))
@@ -149,6 +149,19 @@ def test_an_answer_that_belongs_to_another_request_is_not_believed(install: Inst
         else:
             assert (row["state"], row["organisation"]) == ("held", "C-2")
             assert row["ref"] in row["last_error"]
+
+
+def test_a_database_from_before_the_pricing_does_not_double_anything(install: Install) -> None:
+    """Fault 38: the same documents are made again, with links that the ledger's lines do not know. A person decides."""
+    installation, ledger = install(), PretendLedger(books())
+    push(worker(installation, ledger))
+    writes = list(ledger.books.writes)
+    again = install(partner=installation.partner)
+    assert again.refs() == installation.refs()
+    result = push(worker(again, same_books(ledger)))
+    assert ledger.books.writes == writes
+    assert (result.held, set(again.states().values())) == (3, {"held"})
+    assert all("link" in row["last_error"] for row in again.postings())
 
 
 # -- what is read back -----------------------------------------------------------------------------------------

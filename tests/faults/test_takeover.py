@@ -15,7 +15,7 @@ from tests.faults.pretend import Killed, PretendLedger, Trouble, same_books
 from tests.faults.workers import assert_each_once, books, push, worker
 
 STEPS = ("leased", "looked", "sending", "called", "recorded", "verified")
-LEASE = PretendLedger.__dataclass_fields__["deadline"].default + 15
+LEASE = PretendLedger(books()).deadline + 15
 
 
 def nth(step: str, number: int, do: Callable[[], None]) -> Callable[[str], None]:
