@@ -210,6 +210,29 @@ def test_a_document_that_reads_back_otherwise_is_held_and_shown(
     assert len(ledger.books.writes) == 1
 
 
+def _deleted(held: Books) -> None:
+    held.documents.clear()
+
+
+def _cancelled(held: Books) -> None:
+    held.documents[-1].state = "cancelled"
+
+
+@pytest.mark.parametrize("spoil", [_rounded, _line_lost, _other_customer, _deleted, _cancelled])
+def test_a_draft_that_a_person_changed_is_neither_issued_nor_made_again(
+    install: Install, spoil: Callable[[Books], None]
+) -> None:
+    """Fault 15, between the draft's verification and its issue."""
+    installation, ledger = install(["C-1"]), PretendLedger(books())
+    push(worker(installation, ledger, nth("verified", 1, lambda: spoil(ledger.books))))
+    code, words = held_words(installation, "C-1")
+    assert code == "conflict"
+    assert "changed" in words or "gone" in words
+    push(worker(installation, same_books(ledger)))
+    assert [write.split()[0] for write in ledger.books.writes] == ["create"]
+    assert all(held.state != "final" for held in ledger.books.documents)
+
+
 def test_a_document_that_is_not_issued_after_issuing_is_held(install: Install) -> None:
     installation, ledger = install(["C-1"]), PretendLedger(books())
 
