@@ -99,7 +99,7 @@ def mismatch(document: LedgerInvoice, remote: RemoteInvoice) -> str:
     for ours, theirs in zip(document.lines, remote.lines, strict=True):
         if theirs.net_amount != ours.net_amount:
             return f"line {ours.line_no} is {theirs.net_amount}, ours {ours.net_amount}"
-        if theirs.url and theirs.url != ours.url:
+        if theirs.url != ours.url:
             return f"the link of line {ours.line_no} is not whole"
     if remote.state == "cancelled":
         return "somebody cancelled it in the ledger"

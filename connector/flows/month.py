@@ -11,8 +11,8 @@ from connector.flows.price import price_period
 from connector.flows.pull import needs_pull, pull_invoice
 from connector.flows.push_month import PushResult, push_period
 from connector.flows.world import World
-from connector.store import periods
-from connector.store.database import reading
+from connector.store import periods, work
+from connector.store.database import reading, writing
 
 
 @dataclass(slots=True)
@@ -30,6 +30,10 @@ def sync_period(world: World, period: str, *, push: bool = True, again: bool = F
     `again`: pull also what has arrived whole and balances.
     """
     label = str(BillingPeriod.parse(period))
+    with writing(world.engine) as connection:
+        # whoever runs a month by hand has looked at what was held
+        work.release(connection, label)
+        work.release(connection, "partner")
     try:
         discover(world)
     except Transient as error:

@@ -133,6 +133,8 @@ def _record(
 ) -> PeriodState:
     lifetime = timedelta(days=31 * world.link_months)
     names = {code: organisation.name for code, organisation in decisions.organisations(connection).items()}
+    # first, so that a document whose key changed (another partner id) does not stand in its own way
+    documents.remove_open(connection, period, keep=[made.document.id for made in run.made])
     for made in run.made:
         document = made.document
         documents.write(
@@ -144,7 +146,6 @@ def _record(
             usage_sets=[(line.id, _usage_sets(line.parts)) for line in document.lines if line.kind == "usage"],
         )
         links.ensure(connection, document.id, world.link_keys, lifetime)
-    documents.remove_open(connection, period, keep=[made.document.id for made in run.made])
     stored_lines.place(connection, period, run.placements)
     balances = [_balance(currency, run) for currency in _currencies(run)]
     state = worst([check.state for check in run.checks] + [balance.state for balance in balances])

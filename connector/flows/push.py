@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
 from connector.domain.invoice import LedgerInvoice, LedgerLine, RemoteInvoice
 from connector.domain.posting import Move, Posting, PostingState, mismatch, next_move
 from connector.flows.world import Connection as LedgerConnection
@@ -27,14 +30,21 @@ from connector.store.postings import FenceLost
 # How long after a refusal that mends itself (the ledger is down, slow or throttles) the next try comes.
 _BACK_OFF = (5, 15, 60, 300, 900)
 _LEASE_MARGIN = timedelta(seconds=15)
+# A call begins this soon after `sending` was committed, or not at all: others count the ledger's time from there.
+_START_WITHIN = timedelta(seconds=2)
+
+
+class DocumentChanged(Exception):
+    """The month was priced anew between reading the document and freezing it: begin again with what it says now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A posting we hold the lease of, and what it needs."""
+    """A posting we hold the lease of, and what it needs. `content_hash` is the document's as we read it."""
 
     posting: Posting
     document: LedgerInvoice
+    content_hash: str
     ledger: Ledger
     settle: timedelta
     capabilities: Capabilities
@@ -59,6 +69,9 @@ def advance(world: World, posting_id: int, connection: LedgerConnection) -> Post
         return _release(world, taken)
     except FenceLost:
         return None
+    except DocumentChanged:
+        _release(world, taken)
+        return None
 
 
 def _take(world: World, posting_id: int, ledger: Ledger) -> Taken | None:
@@ -72,8 +85,8 @@ def _take(world: World, posting_id: int, ledger: Ledger) -> Taken | None:
         assert stored is not None
         document = ledger_invoice(world, connection, stored, capabilities)
     world.passed("leased")
-    settle = timedelta(seconds=ledger.deadline + capabilities.max_server_time + capabilities.lag)
-    return Taken(posting, document, ledger, settle, capabilities)
+    settle = timedelta(seconds=ledger.deadline + capabilities.max_server_time + capabilities.lag) + _START_WITHIN
+    return Taken(posting, document, stored.content_hash, ledger, settle, capabilities)
 
 
 def _move(world: World, taken: Taken) -> Move:
@@ -91,7 +104,7 @@ def _look(world: World, taken: Taken) -> Taken:
         ids = ", ".join(remote.id for remote in found)
         return _hold(world, taken, "duplicate_ref", f"The ledger has this reference {len(found)} times ({ids})")
     if taken.posting.step == "finalise":
-        return _finalise(world, taken, found[0] if found else None)
+        return _finalise(world, taken)
     if found:
         return _adopt(world, taken, found[0])
     if taken.posting.state in (PostingState.SENDING, PostingState.UNKNOWN):
@@ -106,9 +119,16 @@ def _look(world: World, taken: Taken) -> Taken:
     return _call(world, taken, "", lambda ledger: ledger.create_draft(taken.document))
 
 
-def _finalise(world: World, taken: Taken, remote: RemoteInvoice | None) -> Taken:
+def _finalise(world: World, taken: Taken) -> Taken:
+    """Issue the draft we made, known by its id: a lagging index may not show it yet."""
+    with reading(world.engine) as connection:
+        draft_id = postings.of_document(connection, taken.posting.document_id)["create"].remote_id
+    try:
+        remote = taken.ledger.read(draft_id)
+    except LedgerError as error:
+        return _later(world, taken, error, keep_state=True)
     if remote is None:
-        return _hold(world, taken, "conflict", "The draft is gone from the ledger: somebody deleted it")
+        return _hold(world, taken, "gone", "The draft is gone from the ledger: somebody deleted it")
     wrong = mismatch(taken.document, remote)
     if wrong:
         return _hold(world, taken, "conflict", f"The draft was changed in the ledger: {wrong}")
@@ -128,15 +148,21 @@ def _adopt(world: World, taken: Taken, remote: RemoteInvoice) -> Taken:
     if wrong:
         return _hold(world, taken, "conflict", f"The ledger has this reference with other content: {wrong}")
     with writing(world.engine) as connection:
-        documents.freeze(connection, taken.posting.document_id, taken.document.issue_date)
-    return _write(
-        world,
-        taken,
-        state=PostingState.POSTED.value,
-        remote_id=remote.id,
-        number=remote.number,
-        request_hash=request_hash(taken.document),
-    )
+        _freeze(connection, taken)
+    try:
+        return _write(
+            world,
+            taken,
+            state=PostingState.POSTED.value,
+            remote_id=remote.id,
+            number=remote.number,
+            request_hash=request_hash(taken.document),
+        )
+    except IntegrityError:
+        # another posting was given our document's id by a wrong answer; its own read-back finds that out
+        return _later(
+            world, taken, LedgerError("transient", "Another posting still claims this document"), keep_state=True
+        )
 
 
 def _call(world: World, taken: Taken, remote_id: str, call: Callable[[Ledger], str]) -> Taken:
@@ -152,11 +178,12 @@ def _call(world: World, taken: Taken, remote_id: str, call: Callable[[Ledger], s
             attempts=taken.posting.attempts + 1,
             remote_id=remote_id or None,
         )
-        documents.freeze(connection, taken.posting.document_id, taken.document.issue_date)
+        _freeze(connection, taken)
     taken = _again(world, taken)
     world.passed("sending")
     with reading(world.engine) as connection:
-        if not postings.still_ours(connection, taken.posting):
+        late = database_now(connection) > now + _START_WITHIN
+        if late or not postings.still_ours(connection, taken.posting):
             raise FenceLost
     try:
         made = call(taken.ledger)
@@ -165,9 +192,18 @@ def _call(world: World, taken: Taken, remote_id: str, call: Callable[[Ledger], s
             return _unknown(world, taken, error)
         return _later(world, taken, error, keep_state=False)
     world.passed("called")
-    taken = _write(world, taken, state=PostingState.POSTED.value, remote_id=made, last_error="", last_error_code="")
+    try:
+        taken = _write(world, taken, state=PostingState.POSTED.value, remote_id=made, last_error="", last_error_code="")
+    except IntegrityError:
+        # the answer names a document of another posting: it was not the answer to our call (fault 17)
+        return _unknown(world, taken, LedgerError("outcome_unknown", "The ledger's answer names another document"))
     world.passed("recorded")
     return taken
+
+
+def _freeze(connection: Connection, taken: Taken) -> None:
+    if not documents.freeze(connection, taken.posting.document_id, taken.document.issue_date, taken.content_hash):
+        raise DocumentChanged
 
 
 def _read_back(world: World, taken: Taken) -> Taken:
@@ -177,12 +213,16 @@ def _read_back(world: World, taken: Taken) -> Taken:
     except LedgerError as error:
         return _later(world, taken, error, keep_state=True)
     if remote is None:
-        return _hold(world, taken, "conflict", "The document is gone from the ledger: somebody deleted it")
+        return _hold(world, taken, "gone", "The document is gone from the ledger: somebody deleted it")
+    if remote.ref != taken.document.ref:
+        # a wrong answer gave us this id (fault 17): it is somebody else's document, so let go of it
+        why = f"The ledger answered with another document than ours ({taken.document.ref})"
+        return _hold(world, taken, "conflict", why, remote_id=None)
     wrong = mismatch(taken.document, remote)
     if not wrong and taken.posting.step == "finalise" and remote.state != "final":
         wrong = f"it is still {remote.state} after it was issued"
     if wrong:
-        return _hold(world, taken, "totals_mismatch", f"Read back from the ledger: {wrong}", remote.net_total)
+        return _hold(world, taken, "totals_mismatch", f"Read back: {wrong}", read_back_total=remote.net_total)
     taken = _write(
         world,
         taken,
@@ -241,11 +281,8 @@ def _later(world: World, taken: Taken, error: LedgerError, *, keep_state: bool) 
     return _write(world, taken, **values)
 
 
-def _hold(world: World, taken: Taken, code: str, why: str, read_back: Decimal | None = None) -> Taken:
-    values: dict[str, Any] = {"state": PostingState.HELD.value, "last_error": why, "last_error_code": code}
-    if read_back is not None:
-        values["read_back_total"] = read_back
-    return _write(world, taken, **values)
+def _hold(world: World, taken: Taken, code: str, why: str, **more: Any) -> Taken:
+    return _write(world, taken, state=PostingState.HELD.value, last_error=why, last_error_code=code, **more)
 
 
 def _write(world: World, taken: Taken, **values: Any) -> Taken:
@@ -273,7 +310,9 @@ def _now(world: World) -> datetime:
         return database_now(connection)
 
 
-def ledger_invoice(world: World, connection: Any, stored: StoredDocument, capabilities: Capabilities) -> LedgerInvoice:
+def ledger_invoice(
+    world: World, connection: Connection, stored: StoredDocument, capabilities: Capabilities
+) -> LedgerInvoice:
     """A stored document as the ledger gets it: lines that are not 0.00, shaped so that quantity x price gives the
     amount (README, decision 4)."""
     organisation = decisions.organisations(connection)[stored.organisation]

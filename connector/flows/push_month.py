@@ -86,7 +86,7 @@ def push_period(
     for document in stored:
         steps = known.get(document.id, {})
         ledger = choose_ledger(organisations[document.organisation].ledger, connections)
-        plan = _plan(document, steps, ledger, document.id in with_money)
+        plan = _plan(document, steps, ledger, has_money=document.id in with_money, release=release)
         if plan.action in ("create", "change") and ledger is not None:
             chosen[document.id] = ledger
         result.planned.append(plan)
@@ -107,17 +107,24 @@ def choose_ledger(name: str, connections: list[LedgerConnection]) -> LedgerConne
 
 
 def _plan(
-    document: StoredDocument, steps: dict[str, Posting], ledger: LedgerConnection | None, has_money: bool
+    document: StoredDocument,
+    steps: dict[str, Posting],
+    ledger: LedgerConnection | None,
+    *,
+    has_money: bool,
+    release: bool,
 ) -> Planned:
     if not has_money:
         return Planned(document, "skip", "all lines are 0.00: nothing goes to the ledger")
-    if document.held_reason and not steps:
+    if document.held_reason and not document.frozen:
         return Planned(document, "reject", document.held_reason)
     if ledger is None:
         return Planned(document, "reject", "no ledger is connected for this organisation")
     if is_finished(steps, finalise=ledger.finalise):
         return Planned(document, "skip", "it is in the ledger already, verified")
-    if any(p.state == PostingState.HELD and p.last_error_code not in _ASK_AGAIN for p in steps.values()):
+    if not release and any(
+        p.state == PostingState.HELD and p.last_error_code not in _ASK_AGAIN for p in steps.values()
+    ):
         held = next(p for p in steps.values() if p.state == PostingState.HELD)
         return Planned(document, "reject", held.last_error)
     return Planned(document, "change" if "create" in steps and steps["create"].remote_id else "create")
@@ -163,6 +170,8 @@ def _write_plans(world: World, result: PushResult, chosen: dict[str, LedgerConne
             ledger = chosen.get(plan.document.id)
             if ledger is not None:
                 postings.plan(connection, plan.document.id, "create", ledger.name, plan.document.ref)
+            if release:
+                postings.forget_gone(connection, plan.document.id)
             for posting in postings.of_document(connection, plan.document.id).values():
                 if posting.state == PostingState.HELD and (release or posting.last_error_code in _ASK_AGAIN):
                     postings.release(connection, posting.id)
@@ -228,7 +237,7 @@ def _work_through(
             if after is not None:
                 moved = True
                 breaker.hear(after)
-        if not due or not wait:
+        if not due or (not wait and not moved):
             break
         resting = [breaker for breaker in breakers.values() if breaker.rests]
         if moved:

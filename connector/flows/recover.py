@@ -22,6 +22,7 @@ from connector.store.work import Work
 
 _log = structlog.get_logger()
 _BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (15, 60, 300, 900, 3600))
+_SETTINGS_AGAIN = timedelta(minutes=5)
 _PULL_AGAIN = timedelta(hours=24)
 _USAGE_PATIENCE_DAYS = 60
 
@@ -47,9 +48,10 @@ def perform(world: World, work_id: int, *, ring: Ring = no_bell, push: bool = Fa
         with _kept(world, item):
             following = _TASKS[item.task](world, item, push)
     except Misconfigured as error:
+        # a person must change something; looking again costs little and finds out when he has
         with writing(world.engine) as connection:
-            work.hold(connection, item, str(error))
-        log.error("work_held", why=str(error))
+            work.fail(connection, item, str(error), after=_SETTINGS_AGAIN)
+        log.error("settings_wrong", why=str(error))
         return True
     except ConnectorError as error:
         after = _BACK_OFF[min(item.attempts, len(_BACK_OFF) - 1)]

@@ -281,14 +281,18 @@ def _forget_lines(connection: Connection, document_ids: Sequence[str]) -> None:
         connection.execute(delete(document_lines).where(document_lines.c.document_id.in_(ids)))
 
 
-def freeze(connection: Connection, document_id: str, issue_date: date) -> None:
-    """From here on the document never changes; the date it carries is fixed with it."""
-    connection.execute(
+def freeze(connection: Connection, document_id: str, issue_date: date, content_hash: str) -> bool:
+    """From here on the document never changes; the date it carries is fixed with it.
+
+    False when it no longer says what the caller read: then nothing is frozen.
+    """
+    done = connection.execute(
         update(documents)
         .where(documents.c.id == document_id)
-        .where(documents.c.state == "open")
-        .values(state="frozen", issue_date=issue_date)
+        .where(documents.c.content_hash == content_hash)
+        .values(state="frozen", issue_date=func.coalesce(documents.c.issue_date, issue_date))
     )
+    return done.rowcount == 1
 
 
 def of_period(connection: Connection, period: str) -> list[StoredDocument]:

@@ -193,7 +193,8 @@ def list_links(connection: Connection, period: str | None = None, organisation: 
 
 
 def _create(connection: Connection, document_id: str, keys: Keys, lifetime: timedelta) -> str:
-    nonce = secrets.token_hex(32)
+    # of the document, so that a database restored from before it was made gives the same address again
+    nonce = derived(keys[0][1], f"nonce {document_id}").hex()
     token = _token(keys[0], nonce)
     now = database_now(connection)
     connection.execute(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from connector.domain.posting import Posting, PostingState, Step
 from connector.store.database import database_now
@@ -113,6 +113,8 @@ def due(connection: Connection, period: str | None = None) -> list[Due]:
         select(postings)
         .join(documents, documents.c.id == postings.c.document_id)
         .where(postings.c.state.not_in([PostingState.VERIFIED.value, PostingState.HELD.value]))
+        # a document that may not go (any more) waits, unless a ledger has heard of it already
+        .where(or_(documents.c.state == "frozen", documents.c.held_reason == ""))
         .order_by(documents.c.issue_date, postings.c.next_try_at, postings.c.id)
     )
     if period is not None:
@@ -142,6 +144,37 @@ def release(connection: Connection, posting_id: int) -> None:
             next_try_at=database_now(connection),
             lease_until=None,
             fence=postings.c.fence + 1,
+        )
+    )
+
+
+def forget_gone(connection: Connection, document_id: str) -> None:
+    """A person says that a document deleted in the ledger shall be made again: begin from the first step."""
+    gone = connection.execute(
+        select(postings.c.id)
+        .where(postings.c.document_id == document_id)
+        .where(postings.c.state == PostingState.HELD.value)
+        .where(postings.c.last_error_code == "gone")
+    ).first()
+    if gone is None:
+        return
+    connection.execute(
+        delete(postings).where(postings.c.document_id == document_id).where(postings.c.step == "finalise")
+    )
+    connection.execute(
+        update(postings)
+        .where(postings.c.document_id == document_id)
+        .values(
+            state=PostingState.PLANNED.value,
+            remote_id=None,
+            sent_at=None,
+            number="",
+            read_back_total=None,
+            next_try_at=database_now(connection),
+            lease_until=None,
+            fence=postings.c.fence + 1,
+            last_error="",
+            last_error_code="",
         )
     )
 

@@ -42,7 +42,10 @@ class Work:
 
 
 def want(connection: Connection, task: Task, subject: str, *, delay: timedelta = timedelta(0)) -> int:
-    """Make a piece of work due; one that runs already is done once more afterwards. Its row's id."""
+    """Make a piece of work due; one that runs already is done once more afterwards. Its row's id.
+
+    Work that is held stays so: only a person brings it back (`release`).
+    """
     due_at = database_now(connection) + delay
     known = connection.execute(
         select(work.c.id, work.c.state, work.c.due_at).where(work.c.task == task).where(work.c.subject == subject)
@@ -65,7 +68,7 @@ def want(connection: Connection, task: Task, subject: str, *, delay: timedelta =
         except IntegrityError:
             return want(connection, task, subject, delay=delay)
     values: dict[str, Any] = {"state": "due", "due_at": due_at}
-    if known.state == "due" and known.due_at <= due_at:
+    if known.state == "held" or (known.state == "due" and known.due_at <= due_at):
         return int(known.id)
     if known.state != "due":
         values |= {"since": due_at, "starts": 0, "attempts": 0}
@@ -134,9 +137,13 @@ def fail(connection: Connection, item: Work, why: str, *, after: timedelta) -> N
     _release(connection, item, **values)
 
 
-def hold(connection: Connection, item: Work, why: str) -> None:
-    """A person must look: wrong settings do not mend themselves."""
-    _release(connection, item, state="held", last_error=why)
+def release(connection: Connection, subject: str) -> None:
+    """A person looked: what was held for a subject may be tried again."""
+    connection.execute(
+        update(work)
+        .where(and_(work.c.subject == subject, work.c.state == "held"))
+        .values(state="due", due_at=database_now(connection), starts=0, attempts=0, lease_until=None)
+    )
 
 
 def _release(connection: Connection, item: Work, **values: Any) -> None:

@@ -55,10 +55,10 @@ def nowhere(taken: socket.socket) -> str:
     return f"https://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_partner_center_unreachable_loses_nothing(partner: Desk) -> None:
+def test_microsoft_unreachable_loses_nothing(partner: Desk) -> None:
     before = partner.sync(PERIOD, status=0)
     with socket.socket() as taken:
-        said = partner.run("sync", PERIOD, "--no-push", PARTNER_CENTER_URL=nowhere(taken))
+        said = partner.run("sync", PERIOD, "--no-push", MICROSOFT_LOGIN_URL=nowhere(taken))
     assert (said.status, "could not be reached" in said.words) == (3, True)
     assert partner.month(PERIOD).view == before.view
     partner.holds()
@@ -88,9 +88,7 @@ def test_who_finds_microsoft_out_of_order_is_told_what_to_do(
 
 @pytest.mark.parametrize("where", ["login.token", "pc.invoices", "graph.export", "graph.operation", "graph.blob"])
 @pytest.mark.parametrize("status", [500, 503])
-def test_errors_of_the_server_on_every_try(
-    partner: Desk, microsoft: MicrosoftStandIn, where: str, status: int
-) -> None:
+def test_errors_of_the_server_on_every_try(partner: Desk, microsoft: MicrosoftStandIn, where: str, status: int) -> None:
     microsoft.fault(where, "status", -1, status=status, headers={"Retry-After": "0"})
     said = partner.run("sync", PERIOD, "--no-push")
     assert said.status == 3, said.words

@@ -7,14 +7,16 @@ import pytest
 from tests.cli.desk import Desk, told
 from tests.cli.october import CUSTOMERS, FIRST, NET, PERIOD
 
-PRICES = "organisation,product_id,sku_id,term,billing,subscription_id,kind,value,currency,valid_from,valid_to,offer,note"
+PRICES = (
+    "organisation,product_id,sku_id,term,billing,subscription_id,kind,value,currency,valid_from,valid_to,offer,note"
+)
 
 
 def test_one_bad_row_keeps_all_out_and_every_mistake_is_named(desk: Desk) -> None:
     desk.decides(CUSTOMERS, markup="")
     rows = [
         "*,,,,,,markup,20,,,,,good",
-        "C-1,,,,,,markup,\"20,5\",,,,,decimal comma",
+        'C-1,,,,,,markup,"20,5",,,,,decimal comma',
         "C-1,,,,,,fixed,10.00,,,,,no currency",
         "C-9,,,,,,markup,20,,,,,nobody",
         "C-1,,0001,,,,markup,20,,,,,a sku without its product",

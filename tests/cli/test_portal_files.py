@@ -108,7 +108,9 @@ def test_a_header_of_another_invoice(alone: Desk) -> None:
     assert alone.done("month", "list", "--json").json == []
 
 
-@pytest.mark.parametrize("content", ["", "code,name\nC-1,One\n", "CustomerId,ProductId,Quantity,Currency,SkuId\n1,2,3,4,5\n"])
+@pytest.mark.parametrize(
+    "content", ["", "code,name\nC-1,One\n", "CustomerId,ProductId,Quantity,Currency,SkuId\n1,2,3,4,5\n"]
+)
 def test_some_other_file(alone: Desk, content: str) -> None:
     told(alone.run("import", "invoice", alone.write("other.csv", content)), 2, "other.csv", r"\w+")
     assert alone.done("month", "list", "--json").json == []

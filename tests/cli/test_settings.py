@@ -25,30 +25,24 @@ _WRONG = {
     "WEBHOOK_TRUST_FILE": "/nowhere/roots.pem",
     "MICROSOFT_CA_FILE": "/nowhere/roots.pem",
 }
-# A database address is looked at when the database is opened.
-_LISTED = [name for name in _WRONG if name != "DATABASE_URL"]
 
 
 @pytest.mark.parametrize("command", [["sync", PERIOD], ["month", "list", "--json"], ["doctor"], ["clock"], ["serve"]])
 def test_all_mistakes_are_listed_at_once(desk: Desk, command: list[str]) -> None:
-    said = desk.run(*command, **{name: _WRONG[name] for name in _LISTED})
-    told(said, 2, f"{len(_LISTED)} settings are wrong", "Correct the environment")
-    assert [name for name in _LISTED if name not in said.words] == []
+    said = desk.run(*command, **_WRONG)
+    told(said, 2, f"{len(_WRONG)} settings are wrong", "Correct the environment")
+    assert [name for name in _WRONG if name not in said.words] == []
     assert "canary" not in said.err + said.out
 
 
-@pytest.mark.parametrize("name", _LISTED)
+@pytest.mark.parametrize("name", _WRONG)
 def test_each_mistake_alone_ends_with_2(desk: Desk, name: str) -> None:
     told(desk.run("month", "list", **{name: _WRONG[name]}), 2, f"1 setting is wrong: {name} must be|{name}", "Correct")
 
 
-def test_a_database_address_that_is_none(desk: Desk) -> None:
-    told(desk.run("month", "list", DATABASE_URL="canary-not-an-address"), 2, "DATABASE_URL", "Write sqlite")
-
-
 def test_a_database_that_we_do_not_know(desk: Desk) -> None:
     said = desk.run("month", "list", DATABASE_URL="mysql://me:canary-password@localhost/books")
-    told(said, 2, "not supported", "SQLite or PostgreSQL")
+    told(said, 2, "DATABASE_URL|not supported", "sqlite|SQLite")
     assert "canary" not in said.words
 
 
@@ -99,4 +93,4 @@ def test_a_data_folder_that_cannot_be_written(desk: Desk) -> None:
 
 def test_a_mistyped_cloud(partner: Desk) -> None:
     said = partner.run("sync", PERIOD, MICROSOFT_CLOUD="moon")
-    told(said, 2, "cloud", "MICROSOFT_CLOUD|[Uu]se|[Ss]et|Clouds|Correct")
+    told(said, 2, "MICROSOFT_CLOUD", "global.*us_government.*china")

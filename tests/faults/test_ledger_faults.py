@@ -242,7 +242,7 @@ def test_a_draft_deleted_by_hand_is_reported_and_not_made_again(
 
     push(installation, nth("verified", 2, delete))
     step, code, words = held(installation, "C-1")
-    assert (step, code) == ("finalise", "conflict")
+    assert (step, code) == ("finalise", "gone")
     assert "deleted" in words
     proxy.clear()
     push(installation)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ class House:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.start("serve", "--port", str(self.port))
-        wait_for(lambda: self._answers(), "the web", self)
+        wait_for(self._answers, "the web", self)
 
     def _answers(self) -> bool:
         with contextlib.suppress(requests.ConnectionError):
@@ -100,7 +101,8 @@ class House:
         return dict(self.rows("SELECT name, value FROM counters"))
 
     def work(self) -> dict[str, str]:
-        return {f"{task} {subject}": state for task, subject, state in self.rows("SELECT task, subject, state FROM work")}
+        rows = self.rows("SELECT task, subject, state FROM work")
+        return {f"{task} {subject}": state for task, subject, state in rows}
 
     def month_is(self, period: str, state: str) -> None:
         def seen() -> bool:
@@ -114,7 +116,7 @@ def wait_for(seen: Callable[[], bool], what: str, house: House | None = None, se
     until = time.monotonic() + seconds
     while not seen():
         if time.monotonic() > until:
-            raise AssertionError(f"waited for {what}; {house.work() if house else ''}\n{house.log[-3000:] if house else ''}")
+            raise AssertionError(f"waited for {what}; " + (f"{house.work()}\n{house.log[-3000:]}" if house else ""))
         time.sleep(0.05)
 
 
@@ -159,7 +161,9 @@ class RedisServer:
                 case b"string":
                     found.append(client.get(key) or b"")
                 case b"hash":
-                    found += [part for pair in client.hgetall(key).items() for part in pair]
+                    for name, value in client.hgetall(key).items():
+                        packed = name == b"data"  # RQ packs what it calls and with what
+                        found += [name, zlib.decompress(value) if packed else value]
                 case b"list":
                     found += client.lrange(key, 0, -1)
                 case b"set":

@@ -144,7 +144,8 @@ def test_the_logs_name_no_customer_and_no_secret(house: House, microsoft: Micros
 def test_a_forged_notice_is_refused_and_counted(house: House, microsoft: MicrosoftStandIn) -> None:
     house.serve()
     before = house.rows("SELECT COUNT(*) FROM inbox")
-    for order in ({"sign_with": "self_signed"}, {"tamper": "byte"}, {"algorithm": "none"}, {"headers": {"Authorization": None}}):
+    unsigned = {"headers": {"Authorization": None}}
+    for order in ({"sign_with": "self_signed"}, {"tamper": "byte"}, {"algorithm": "none"}, unsigned):
         assert notice(microsoft, house, attempts=1, **order) == [401]
     assert house.rows("SELECT COUNT(*) FROM inbox") == before == [(0,)]
     assert house.rows("SELECT COUNT(*) FROM work") == [(0,)]
