@@ -42,8 +42,15 @@ class Transient(ConnectorError):
 
     exit_status = 3
 
-    def __init__(self, sentence: str, *, retry_after: int | None = None, **more: str) -> None:
-        super().__init__(sentence, **more)
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        retry_after: int | None = None,
+        action: str = "Nothing was lost; run again.",
+        **more: str,
+    ) -> None:
+        super().__init__(sentence, action=action, **more)
         self.retry_after = retry_after
 
 
@@ -69,6 +76,11 @@ class Uncertain(ConnectorError):
     """We do not know whether it happened: look before doing it again."""
 
     exit_status = 3
+
+    def __init__(
+        self, sentence: str, *, action: str = "Nothing was lost: it is looked up first; run again.", **more: str
+    ) -> None:
+        super().__init__(sentence, action=action, **more)
 
 
 class Misconfigured(ConnectorError):

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from connector.cli.output import emit, error_view, fail, has_error, json_option, prose, show_month, styled, table, world
 from connector.domain.period import BillingPeriod, PeriodState, needs_attention
-from connector.errors import Transient
+from connector.errors import Misconfigured, Transient
 from connector.flows import accept, review
 from connector.flows.month import sync_period
 from connector.flows.push_month import PushResult, push_period
@@ -53,7 +53,17 @@ def sync(period: str, no_push: bool, again: bool, as_json: bool) -> None:
     )
     if result.push and result.push.unavailable:
         prose.print(f"[red]{escape(result.push.unavailable)}[/red] Nothing was lost; run again.")
+    if result.push and result.push.refused:
+        fail(ledger_refuses(result.push.refused))
     sys.exit(3 if unavailable else _status(view, result.push))
+
+
+def ledger_refuses(why: str) -> Misconfigured:
+    return Misconfigured(
+        f"The ledger refuses our connection: {why}",
+        code="ledger_refused",
+        action="Nothing was lost. Correct the connection's settings (`connector doctor` checks them) and push again.",
+    )
 
 
 def _status(view: dict[str, Any], push: PushResult | None) -> int:
@@ -131,6 +141,8 @@ def push(period: str, dry_run: bool, release: bool, as_json: bool) -> None:
         _show_plan(view, dry_run=dry_run)
         if not dry_run:
             show_month(view)
+    if result.refused:
+        fail(ledger_refuses(result.refused))
     if result.unavailable:
         fail(
             Transient(

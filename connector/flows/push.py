@@ -249,7 +249,6 @@ def _unknown(world: World, taken: Taken, error: LedgerError) -> Taken:
 
 
 _HELD_CODES = {
-    "permission",
     "validation",
     "reference_missing",
     "period_closed",
@@ -259,14 +258,15 @@ _HELD_CODES = {
     "totals_mismatch",
     "too_large",
     "unsupported",
-    "auth_revoked",
-    "misconfigured",
     "conflict",
 }
 
 
 def _later(world: World, taken: Taken, error: LedgerError, *, keep_state: bool) -> Taken:
-    """The ledger surely did nothing: a person decides about a refusal, time about the rest."""
+    """The ledger surely did nothing: a person decides about a refusal, time about the rest.
+
+    A refusal of the whole connection (password, rights) holds no document: push_month pauses the connection.
+    """
     if error.code in _HELD_CODES:
         return _hold(world, taken, error.code, error.text)
     wait = error.retry_after or _BACK_OFF[min(taken.posting.attempts, len(_BACK_OFF) - 1)]

@@ -29,15 +29,14 @@ _ASK_AGAIN = frozenset(
     {
         "reference_missing",
         "period_closed",
-        "permission",
-        "auth_revoked",
-        "misconfigured",
         "validation",
         "currency_mismatch",
         "no_ledger",
     }
 )
 
+# The whole connection is refused, not this document: it pauses until a person changes its settings.
+REFUSED = frozenset({"auth_revoked", "permission", "misconfigured"})
 _TROUBLE = frozenset({"transient", "rate_limited", "auth_expired", "outcome_unknown"})
 _IN_A_ROW = 3
 _ROUNDS = 3
@@ -55,11 +54,13 @@ class Planned:
 
 @dataclass(slots=True)
 class PushResult:
-    """The outcome of a push or dry run. `unavailable`: a ledger could not be reached; run again."""
+    """The outcome of a push or dry run. `unavailable`: a ledger could not be reached; run again. `refused`: a ledger
+    refuses our connection; its settings must be changed."""
 
     planned: list[Planned] = field(default_factory=list)
     held: int = 0
     unavailable: str = ""
+    refused: str = ""
 
     def totals(self) -> dict[str, dict[str, Decimal]]:
         """Net totals per action and currency."""
@@ -143,7 +144,7 @@ def _ask_ledgers(world: World, result: PushResult, chosen: dict[str, LedgerConne
         try:
             result.planned[number - 1] = _asked(world, plan, opened[connection.name])
         except LedgerError as error:
-            if error.code in ("auth_revoked", "permission", "misconfigured"):
+            if error.code in REFUSED:
                 raise _refused(connection, error) from error
             result.unavailable = f"{connection.name}: {error.text}"
             return
@@ -173,6 +174,7 @@ def _write_plans(world: World, result: PushResult, chosen: dict[str, LedgerConne
             if release:
                 postings.forget_gone(connection, plan.document.id)
             for posting in postings.of_document(connection, plan.document.id).values():
+                postings.hurry(connection, posting.id)
                 if posting.state == PostingState.HELD and (release or posting.last_error_code in _ASK_AGAIN):
                     postings.release(connection, posting.id)
     world.passed("planned")
@@ -188,6 +190,7 @@ class _Breaker:
     in_a_row: int = 0
     rounds: int = 0
     last: str = ""
+    refused: str = ""
 
     @property
     def rests(self) -> bool:
@@ -195,10 +198,12 @@ class _Breaker:
 
     @property
     def gave_up(self) -> bool:
-        return self.rounds >= _ROUNDS
+        return bool(self.refused) or self.rounds >= _ROUNDS
 
     def hear(self, after: Posting) -> None:
-        if after.last_error_code in _TROUBLE:
+        if after.last_error_code in REFUSED:
+            self.refused = after.last_error
+        elif after.last_error_code in _TROUBLE:
             self.in_a_row += 1
             self.last = after.last_error
         else:
@@ -230,7 +235,7 @@ def _work_through(
         moved = False
         for number, item in enumerate(due, start=1):
             breaker = breakers[item.ledger]
-            if item.next_try_at > now or breaker.rests:
+            if item.next_try_at > now or breaker.rests or breaker.gave_up:
                 continue
             world.progress(f"Pushing {period}: {item.step}", number, len(due))
             after = advance(world, item.id, opened[item.ledger])
@@ -253,6 +258,7 @@ def _work_through(
             world.sleep(_until_next(due, now))
     troubles = [f"{name}: {breaker.last}" for name, breaker in breakers.items() if breaker.last]
     result.unavailable = "; ".join(troubles)
+    result.refused = "; ".join(f"{name}: {b.refused}" for name, b in breakers.items() if b.refused)
 
 
 def _until_next(due: list[postings.Due], now: datetime) -> float:

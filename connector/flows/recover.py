@@ -141,6 +141,8 @@ def _push(world: World, item: Work, push: bool) -> Following:
     result = push_period(world, item.subject, wait=False)
     with reading(world.engine) as connection:
         waiting = postings.due(connection, item.subject)
+    if result.refused:
+        raise Misconfigured(f"The ledger refuses our connection: {result.refused}", code="ledger_refused")
     if result.unavailable or waiting:
         return [("push", item.subject, timedelta(seconds=15))]
     return []

@@ -148,6 +148,16 @@ def release(connection: Connection, posting_id: int) -> None:
     )
 
 
+def hurry(connection: Connection, posting_id: int) -> None:
+    """A person asks: what was never sent is tried now, not when its pause is over."""
+    connection.execute(
+        update(postings)
+        .where(postings.c.id == posting_id)
+        .where(postings.c.state == PostingState.PLANNED.value)
+        .values(next_try_at=database_now(connection))
+    )
+
+
 def forget_gone(connection: Connection, document_id: str) -> None:
     """A person says that a document deleted in the ledger shall be made again: begin from the first step."""
     gone = connection.execute(

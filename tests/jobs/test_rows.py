@@ -99,8 +99,11 @@ def test_work_that_kills_its_process_three_times_is_held_and_others_go_on(engine
     with writing(engine) as connection:
         work.finish(connection, item)
     assert known(engine) == {"pull": "held", "price": "done"}
-    # a person who wants it again gets it again
+    # wanting it again does not bring it back: only a person does
     wanted(engine)
+    assert take(engine, poison) is None
+    with writing(engine) as connection:
+        work.release(connection, "2025-10")
     assert take(engine, poison) is not None
 
 
