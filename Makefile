@@ -23,7 +23,8 @@ demo: install ## a month from Microsoft's signed notice to invoices in a real le
 
 test: install lint types imports ## everything CI runs: format, lint, types, import rules, tests
 	$(BIN)/python -m tests.standins.tryton.install
-	$(BIN)/pytest --doctest-modules connector/domain mappings connector/sources connector/ledgers tests
+	$(BIN)/pytest --doctest-modules connector/domain connector/sources connector/outside mappings
+	$(BIN)/pytest tests
 
 check: test ## the same
 

@@ -190,6 +190,10 @@ def _call(world: World, taken: Taken, remote_id: str, call: Callable[[Ledger], s
     except LedgerError as error:
         if error.effect == "unknown":
             return _unknown(world, taken, error)
+        if taken.posting.step == "create":
+            with writing(world.engine) as connection:
+                postings.record(connection, taken.posting, sent_at=None, state=PostingState.PLANNED.value)
+                documents.thaw(connection, taken.posting.document_id)
         return _later(world, taken, error, keep_state=False)
     world.passed("called")
     try:

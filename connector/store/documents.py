@@ -295,6 +295,11 @@ def freeze(connection: Connection, document_id: str, issue_date: date, content_h
     return done.rowcount == 1
 
 
+def thaw(connection: Connection, document_id: str) -> None:
+    """The ledger surely has nothing of it: it may be priced anew."""
+    connection.execute(update(documents).where(documents.c.id == document_id).values(state="open", issue_date=None))
+
+
 def of_period(connection: Connection, period: str) -> list[StoredDocument]:
     rows = connection.execute(
         select(documents)
