@@ -50,7 +50,8 @@ def span_text(start: date | None, end: date | None) -> str:
     '1 to 31 October 2026'
     """
     if start is None or end is None:
-        return day_text(start or end) if start or end else ""  # type: ignore[arg-type]
+        only = start or end
+        return day_text(only) if only else ""
     if start == end:
         return day_text(start)
     if (start.year, start.month) == (end.year, end.month):

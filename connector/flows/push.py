@@ -356,7 +356,7 @@ def _ledger_line(number: int, line: StoredLine, url: str, capabilities: Capabili
         line.unit_price if natural else line.amount,
         line.amount,
         url,
-        line.kind,  # type: ignore[arg-type]
+        line.kind,
         line.product_id,
         line.sku_id,
     )

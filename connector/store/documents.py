@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from connector.domain.charges import Kind
 from connector.domain.documents import Document, Part
 from connector.domain.money import exact_text, plain_text
 from connector.store.database import database_now
@@ -53,7 +54,7 @@ class StoredLine:
     document_id: str
     no: int
     text: str
-    kind: str
+    kind: Kind
     quantity: Decimal
     unit_price: Decimal
     amount: Decimal

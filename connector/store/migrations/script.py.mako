@@ -18,4 +18,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("restore a backup instead: money is never migrated backwards")
+    raise RuntimeError("restore a backup instead: money is never migrated backwards")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.standins.microsoft import exact, generator, published
 from tests.standins.microsoft.exact import decimal
-from tests.standins.microsoft.month import KINDS, Document, amend, apply_changes
+from tests.standins.microsoft.month import KINDS, Document, amend, apply_changes, next_version
 from tests.standins.microsoft.serving import Answer, Request, json_answer
 
 if TYPE_CHECKING:
@@ -162,6 +162,6 @@ def _lines(document: Document, body: dict[str, Any]) -> None:
     lines = [line for index, line in enumerate(lines) if index not in dropped] + list(body.get("append") or ())
     document.files.pop(kind, None)
     document.lines[kind] = lines
-    document.version += 1
+    document.version = next_version()
     if not body.get("keep_total"):
         document.header["totalCharges"] = document.sum_of_lines()

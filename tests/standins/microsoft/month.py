@@ -20,6 +20,7 @@ lines with tax.
 """
 
 import calendar
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -107,6 +108,14 @@ def _texts(path: Path) -> Iterator[str]:
         yield from (text.rstrip("\n") for text in source if text.strip())
 
 
+_VERSIONS = itertools.count(1)
+
+
+def next_version() -> int:
+    """A number no document had before: other lines must get another eTag, also after a month was replaced."""
+    return next(_VERSIONS)
+
+
 class Book:
     """Everything billed so far: several months can be loaded one after the other."""
 
@@ -114,8 +123,6 @@ class Book:
         self.lock = threading.RLock()
         self.documents: list[Document] = []
         self.customers: dict[str, dict[str, Any]] = {}
-        #: survives a replaced month: the same number with other lines must get another eTag
-        self._versions: dict[str, int] = {}
         self._unbilled: dict[str, list[dict[str, Any]]] = {}
         self.partner_tenant_id = PARTNER_TENANT
 
@@ -132,7 +139,7 @@ class Book:
             fresh = [document_of(item, month, base) for item in month.get("invoices", ())]
             for document in fresh:
                 for each in (document, *document.amendments):
-                    each.version = self._versions[each.id] = self._versions.get(each.id, 0) + 1
+                    each.version = next_version()
             numbers = {document.id for document in fresh}
             self.documents = [d for d in self.documents if d.id not in numbers] + fresh
             return sorted({document.period for document in fresh})
