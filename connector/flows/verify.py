@@ -196,7 +196,7 @@ def _frozen_unchanged(connection: Connection) -> Iterator[str | None]:
     for period in periods.known_periods(connection):
         for document in documents.of_period(connection, period):
             if document.frozen:
-                ours = documents.stored_hash(connection, document.id)
+                ours = document_parts.stored_hash(connection, document.id)
                 yield (None if ours == document.content_hash else f"{document.key} was changed after it was sent")
 
 

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Row, select
 
 from connector.domain.documents import Calculation, Part, RuleLost, RuleUsed
 from connector.domain.explain import ExplainStep
+from connector.domain.fingerprint import SAID, fingerprint
 from connector.domain.money import amount_text, exact_text
+from connector.store import documents as stored_documents
 from connector.store.tables import calculations, document_lines, documents, parts
 
 
@@ -177,3 +179,23 @@ def _issued_part(row: Row[Any]) -> Part:
         rate=row.rate,
         rate_date=row.rate_date,
     )
+
+
+def stored_hash(connection: Connection, document_id: str) -> str:
+    """The same fingerprint, taken from the stored rows: it differs when somebody changed one of them."""
+    document = stored_documents.one(connection, document_id)
+    assert document is not None
+    by_line: dict[str, list[tuple[Any, ...]]] = {}
+    query = (
+        select(parts.c.document_line_id, parts.c.line_id, parts.c.reversal, parts.c.exact, parts.c.amount)
+        .join(document_lines, document_lines.c.id == parts.c.document_line_id)
+        .where(document_lines.c.document_id == document_id)
+        .order_by(parts.c.document_line_id, parts.c.no)
+    )
+    for row in connection.execute(query):
+        by_line.setdefault(row.document_line_id, []).append((row.line_id, row.reversal, row.exact, row.amount))
+    rows = [
+        ([getattr(line, name) for name in SAID], by_line.get(line.id, []))
+        for line in stored_documents.lines_of(connection, document_id)
+    ]
+    return fingerprint(document.key, document.currency, document.net_total, rows)

@@ -5,20 +5,18 @@ An open document is made anew by each pricing run; a frozen one, whose posting h
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from connector.domain.charges import Kind
 from connector.domain.documents import Document, Part
-from connector.domain.money import exact_text, plain_text
+from connector.domain.fingerprint import content_hash
+from connector.domain.money import exact_text
 from connector.store.database import database_now
 from connector.store.tables import calculations, document_lines, documents, links, parts, postings
 
@@ -187,72 +185,6 @@ def _calculation_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
         },
         "lost": [[lost.name, lost.level, lost.reason] for lost in part.lost],
     }
-
-
-# What a summary line says to anybody; the same names in the domain and in the table.
-_SAID = (
-    "id", "no", "text", "kind", "quantity", "unit_price", "amount", "cost", "cost_currency", "subscription_id",
-    "product_id", "sku_id", "sentence",
-)  # fmt: skip
-
-
-def content_hash(document: Document) -> str:
-    """Fingerprint of everything a document says: the same content gives the same hash, today or in two years."""
-    rows = [
-        (
-            [getattr(line, name) for name in _SAID],
-            [(part.line_id, part.reversal, part.calculation.exact, part.amount) for part in line.parts],
-        )
-        for line in document.lines
-    ]
-    return _fingerprint(document.key, document.currency, document.net_total, rows)
-
-
-def stored_hash(connection: Connection, document_id: str) -> str:
-    """The same fingerprint, taken from the stored rows: it differs when somebody changed one of them."""
-    document = one(connection, document_id)
-    assert document is not None
-    by_line: dict[str, list[tuple[Any, ...]]] = {}
-    query = (
-        select(parts.c.document_line_id, parts.c.line_id, parts.c.reversal, parts.c.exact, parts.c.amount)
-        .join(document_lines, document_lines.c.id == parts.c.document_line_id)
-        .where(document_lines.c.document_id == document_id)
-        .order_by(parts.c.document_line_id, parts.c.no)
-    )
-    for row in connection.execute(query):
-        by_line.setdefault(row.document_line_id, []).append((row.line_id, row.reversal, row.exact, row.amount))
-    rows = [
-        ([getattr(line, name) for name in _SAID], by_line.get(line.id, []))
-        for line in lines_of(connection, document_id)
-    ]
-    return _fingerprint(document.key, document.currency, document.net_total, rows)
-
-
-def _fingerprint(
-    key: str,
-    currency: str,
-    net_total: Decimal,
-    rows: Sequence[tuple[Sequence[Any], Sequence[Sequence[Any]]]],
-) -> str:
-    content = [
-        key,
-        currency,
-        plain_text(net_total),
-        [[_texts(line), [_texts(p) for p in below]] for line, below in rows],
-    ]
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
-
-
-def _texts(values: Sequence[Any]) -> list[str]:
-    """Values as text that does not depend on how a database keeps a number's trailing zeros."""
-    return [
-        plain_text(value)
-        if isinstance(value, Decimal)
-        else exact_text(value)
-        if isinstance(value, Fraction)
-        else str(value)
-        for value in values
-    ]
 
 
 def remove_open(connection: Connection, period: str, *, keep: Iterable[str]) -> None:
