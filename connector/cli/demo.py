@@ -45,6 +45,7 @@ def demo(once: bool, customers: int) -> None:
         )
     # Ctrl-C must end every process we start, also while they are starting
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="csp-demo-")))
         stage = _start(stack, folder, customers)

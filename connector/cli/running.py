@@ -215,7 +215,9 @@ def wait_for_end(running: list[subprocess.Popen[bytes]]) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    # also where a shell that put us in the background has told us to ignore Ctrl-C
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     try:
         while True:
             dead = next((process for process in running if process.poll() is not None), None)
