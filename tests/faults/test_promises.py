@@ -295,8 +295,10 @@ def test_what_was_sent_once_never_changes(install: Install, step: str) -> None:
     assert {invariant.id: invariant.problems for invariant in verify_all(world) if not invariant.ok} == {}
 
 
-def test_what_was_not_sent_yet_follows_the_prices(install: Install) -> None:
-    installation, ledger = install(["C-2"]), PretendLedger(books(), once("find", "refused"))
+@pytest.mark.parametrize("call", ["find", "create"])
+def test_what_the_ledger_surely_does_not_have_follows_the_prices(install: Install, call: str) -> None:
+    """Never asked for, or asked for where nobody listened: the document is still open."""
+    installation, ledger = install(["C-2"]), PretendLedger(books(), once(call, "refused"))
     push(worker(installation, ledger), wait=False)
     price_at(installation, "50")
     price_period(worker(installation, ledger), PERIOD)
