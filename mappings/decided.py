@@ -65,6 +65,8 @@ def content_of(value: Decision) -> tuple[tuple[str, str], ...]:
                 ("ledger_customer", value.ledger_customer),
                 ("email", value.email),
                 ("purchase_order", value.purchase_order),
+                ("grouping", value.grouping),
+                ("global_offers", value.global_offers),
             )
         case TenantLink():
             return (("valid_to", _day(value.valid_to)),)

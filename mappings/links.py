@@ -11,7 +11,11 @@ from mappings.pricelist import valid_on
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """The customer in the partner's books. Empty text means "not given"."""
+    """The customer in the partner's books. Empty text means "not given".
+
+    `grouping`: how the lines of its documents are grouped, "" = by subscription. `global_offers`: "undercut" lets a
+    global offer win over this organisation's own price where it is lower (interfaces.md 5.4).
+    """
 
     code: str
     name: str
@@ -22,6 +26,8 @@ class Organisation:
     ledger_customer: str = ""
     email: str = ""
     purchase_order: str = ""
+    grouping: str = ""
+    global_offers: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class Run:
     """What one pricing run collects before anything is written."""
 
     signature: tuple[object, ...]
+    decided_import: int = 0
+    inputs: dict[str, str] = field(default_factory=dict)
     parts: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     placements: list[tuple[str, str, str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -73,11 +75,16 @@ def price_period(world: World, period: str) -> PeriodState:
     raise Transient(f"The period {period} kept changing while it was priced.", action="Run it again.")
 
 
-def prepare(world: World, connection: Connection, period: str) -> Run:
-    """Everything a run decides, from one state of the database; writes nothing."""
+def prepare(world: World, connection: Connection, period: str, as_of: int | None = None) -> Run:
+    """Everything a run decides, from one state of the database; writes nothing.
+
+    `as_of`: with what the partner had decided by that change set; None means now.
+    """
     run = Run(_signature(connection, period))
-    book = load_book(connection)
+    book = load_book(connection, as_of)
+    run.decided_import = decisions.latest_import(connection) if as_of is None else as_of
     invoices = periods.invoices_of(connection, period)
+    run.inputs = {item.header.id: item.set_tag for item in invoices}
     live = [item for item in invoices if not item.header.voided]
     settled = {item.header.id for item in invoices if item.header.voided or item.arrival == "whole"}
     lines = {item.header.id: list(stored_lines.lines_of_invoice(connection, item.header.id)) for item in live}
@@ -99,21 +106,22 @@ def prepare(world: World, connection: Connection, period: str) -> Run:
             done += 1
             if done % 1000 == 0:
                 world.progress(f"Pricing {period}", done, of)
-    for organisation, part, currency in service_parts(decisions.services(connection), book.organisations, period):
+    services = decisions.services(connection, as_of)
+    for organisation, part, currency in service_parts(services, book.organisations, period):
         run.parts.setdefault((organisation, currency), []).append(part)
     run.made = make_documents(world.partner, connection, period, run.parts, run.line_ids, settled)
     run.findings += _hold(run)
     return run
 
 
-def load_book(connection: Connection) -> Book:
-    """The snapshot of the partner's decisions that a run uses (fault 54)."""
+def load_book(connection: Connection, as_of: int | None = None) -> Book:
+    """The snapshot of the partner's decisions that a run uses (fault 54), now or as of a change set."""
     return Book(
-        organisations=decisions.organisations(connection),
-        links=by_tenant(decisions.tenant_links(connection)),
-        prices=PriceBook.of(decisions.price_rules(connection)),
-        sheet=PriceSheet.of(decisions.list_prices(connection)),
-        rates=decisions.rates(connection),
+        organisations=decisions.organisations(connection, as_of),
+        links=by_tenant(decisions.tenant_links(connection, as_of)),
+        prices=PriceBook.of(decisions.price_rules(connection, as_of)),
+        sheet=PriceSheet.of(decisions.list_prices(connection, as_of)),
+        rates=decisions.rates(connection, as_of),
     )
 
 
@@ -143,6 +151,8 @@ def _record(
             organisation_name=names[document.organisation] or document.organisation,
             ref=made.ref,
             held_reason=made.held,
+            decided_import=run.decided_import,
+            inputs=run.inputs,
             usage_sets=[(line.id, _usage_sets(line.parts)) for line in document.lines if line.kind == "usage"],
         )
         links.ensure(connection, document.id, world.link_keys, lifetime)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select
 
 from connector.domain.money import plain_text
 from connector.store import tables
@@ -41,48 +41,61 @@ class Home(Generic[T]):
     value: Callable[[Row[Any]], T]
     columns: Callable[[T, int], dict[str, Any]]
 
-    def stored(self, connection: Connection) -> Iterator[Stored[T]]:
-        """All current rows, in the order of their identity."""
+    def stored(self, connection: Connection, as_of: int | None = None) -> Iterator[Stored[T]]:
+        """All rows that hold now, or held at change set `as_of`, in the order of their identity."""
         query = select(self.table).order_by(*(self.table.c[name] for name in self.identity))
-        if "current" in self.table.c:
-            query = query.where(self.table.c.current)
+        if "until_import" in self.table.c:
+            query = query.where(holding(self.table, as_of))
         for row in connection.execute(query.execution_options(yield_per=2000)):
             by_name = row._mapping
             identity = tuple(by_name[name] for name in self.identity)
             yield Stored(identity, self.value(row), dict(row.notes) if "notes" in self.table.c else {})
 
-    def load(self, connection: Connection) -> list[T]:
-        return [row.value for row in self.stored(connection)]
+    def load(self, connection: Connection, as_of: int | None = None) -> list[T]:
+        return [row.value for row in self.stored(connection, as_of)]
 
 
-def organisations(connection: Connection) -> dict[str, Organisation]:
+def holding(table: Table, as_of: int | None = None) -> ColumnElement[bool]:
+    """Condition: the version of a row that holds now, or held at change set `as_of`."""
+    until = table.c.until_import
+    if as_of is None:
+        return until.is_(None)
+    return and_(table.c.import_no <= as_of, or_(until.is_(None), until > as_of))
+
+
+def latest_import(connection: Connection) -> int:
+    """The number of the last change set: what a run that begins now is priced from. 0: nothing was decided yet."""
+    return connection.execute(select(func.max(tables.imports.c.no))).scalar_one() or 0
+
+
+def organisations(connection: Connection, as_of: int | None = None) -> dict[str, Organisation]:
     """All organisations by code."""
-    return {found.code: found for found in ORGANISATIONS.load(connection)}
+    return {found.code: found for found in ORGANISATIONS.load(connection, as_of)}
 
 
-def tenant_links(connection: Connection) -> list[TenantLink]:
-    return LINKS.load(connection)
+def tenant_links(connection: Connection, as_of: int | None = None) -> list[TenantLink]:
+    return LINKS.load(connection, as_of)
 
 
-def price_rules(connection: Connection) -> list[PriceRule]:
-    """The current version of every rule that was not removed."""
-    return PRICES.load(connection)
+def price_rules(connection: Connection, as_of: int | None = None) -> list[PriceRule]:
+    """One version of every rule that is not removed."""
+    return PRICES.load(connection, as_of)
 
 
-def list_prices(connection: Connection) -> list[ListPrice]:
-    return LIST_PRICES.load(connection)
+def list_prices(connection: Connection, as_of: int | None = None) -> list[ListPrice]:
+    return LIST_PRICES.load(connection, as_of)
 
 
-def rates(connection: Connection) -> dict[tuple[str, str], list[Rate]]:
+def rates(connection: Connection, as_of: int | None = None) -> dict[tuple[str, str], list[Rate]]:
     """Rates by (from, to), oldest first."""
     found: dict[tuple[str, str], list[Rate]] = {}
-    for rate in RATES.load(connection):
+    for rate in sorted(RATES.load(connection, as_of), key=lambda rate: rate.day):
         found.setdefault((rate.from_, rate.to), []).append(rate)
     return found
 
 
-def services(connection: Connection) -> list[Service]:
-    return SERVICES.load(connection)
+def services(connection: Connection, as_of: int | None = None) -> list[Service]:
+    return SERVICES.load(connection, as_of)
 
 
 def ledgers(connection: Connection) -> list[LedgerConnection]:
@@ -93,14 +106,21 @@ def ledgers(connection: Connection) -> list[LedgerConnection]:
 def codes_in_use(connection: Connection) -> dict[str, str]:
     """Organisations that cannot go, with what needs them."""
     users = {
-        "tenant links": tables.tenant_links.c.organisation,
-        "services": tables.services.c.organisation,
-        "documents": tables.documents.c.organisation,
+        "prices": tables.price_rules,
+        "tenant links": tables.tenant_links,
+        "services": tables.services,
+        "manual lines": tables.manual_lines,
+        "credit policies": tables.credit_policies,
+        "cost centres": tables.cost_centres,
+        "purchase orders": tables.purchase_orders,
+        "documents": tables.documents,
     }
-    rules = select(tables.price_rules.c.organisation).where(tables.price_rules.c.current).distinct()
-    used = dict.fromkeys(connection.scalars(rules), "prices")
-    for name, column in users.items():
-        used |= dict.fromkeys(connection.scalars(select(column).distinct()), name)
+    used: dict[str, str] = {}
+    for name, table in users.items():
+        query = select(table.c.organisation).distinct()
+        if "until_import" in table.c:
+            query = query.where(holding(table))
+        used |= dict.fromkeys(connection.scalars(query), name)
     return used
 
 
@@ -114,6 +134,8 @@ _ORGANISATION = (
     "ledger_customer",
     "email",
     "purchase_order",
+    "grouping",
+    "global_offers",
 )
 _LINK = ("tenant_id", "organisation", "valid_from", "valid_to")
 _PRICE = (
@@ -142,13 +164,12 @@ def _price(row: Row[Any]) -> PriceRule:
 
 
 def _price_columns(rule: PriceRule, row_no: int) -> dict[str, Any]:
-    """Without version, import and flag: those are given when it is written (store/imports.py)."""
+    """Without version and change set: those are given when it is written (store/imports.py)."""
     tiers = [[plain_text(tier.quantity), plain_text(tier.price)] for tier in rule.tiers]
     return _attributes(rule, _PRICE) | {
         "rule_id": rule_id(rule),
         "tiers": tiers,
         "row_no": row_no,
-        "current": True,
     }
 
 
@@ -169,7 +190,7 @@ def _ledger_columns(ledger: LedgerConnection, row_no: int) -> dict[str, Any]:
 
 
 ORGANISATIONS = Home(
-    tables.organisations, ("code",), lambda row: Organisation(**_named(row, _ORGANISATION)),
+    tables.organisation_versions, ("id",), lambda row: Organisation(**_named(row, _ORGANISATION)),
     lambda value, _: _attributes(value, _ORGANISATION),
 )  # fmt: skip
 LINKS = Home(
@@ -182,7 +203,7 @@ LIST_PRICES = Home(
     lambda value, _: _attributes(value, _LIST_PRICE),
 )  # fmt: skip
 RATES = Home(
-    tables.rates, ("day", "from", "to"),
+    tables.rates, ("id",),
     lambda row: Rate(row.day, row._mapping["from"], row.to, row.rate),
     lambda value, _: {"day": value.day, "from": value.from_, "to": value.to, "rate": value.rate},
 )  # fmt: skip

@@ -5,7 +5,7 @@ An open document is made anew by each pricing run; a frozen one, whose posting h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -72,9 +72,14 @@ def write(
     organisation_name: str,
     ref: str,
     held_reason: str,
+    decided_import: int,
+    inputs: Mapping[str, str],
     usage_sets: Sequence[tuple[str, tuple[str, ...]]],
 ) -> None:
-    """Store an open document, replacing its former content. `usage_sets`: line id -> invoices with daily rows."""
+    """Store an open document, replacing its former content. `usage_sets`: line id -> invoices with daily rows.
+
+    `decided_import` and `inputs` (vendor invoice -> set of raw files) say what it was made from.
+    """
     sets = dict(usage_sets)
     values: dict[str, Any] = {
         "key": document.key,
@@ -88,6 +93,8 @@ def write(
         "costs": [[currency, format(amount, "f")] for currency, amount in document.costs],
         "ref": ref,
         "held_reason": held_reason,
+        "decided_import": decided_import,
+        "inputs": dict(inputs),
         "content_hash": content_hash(document),
         "made_at": database_now(connection),
     }

@@ -1,7 +1,7 @@
 """Merging an imported file into what the partner has decided (interfaces.md section 8, "Import").
 
 A row with a known key becomes its new version, other rows are added, the same file twice changes nothing, and
-nothing goes unless the file is to replace all. Price rules keep every version.
+nothing goes unless the file is to replace all. Every version stays, with the change set that ended it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from connector.store import tables
 from connector.store.database import database_now
-from connector.store.decisions import HOMES, PRICES, Home, Stored
+from connector.store.decisions import HOMES, ORGANISATIONS, PRICES, Home, Stored
 from mappings.cells import Kind
 from mappings.decided import Decision, content_of, content_text, key_of, key_text
 from mappings.formats import Report, Row
@@ -80,23 +80,45 @@ def compare(connection: Connection, report: Report, *, replace_all: bool = False
 
 
 def apply(
-    connection: Connection, kind: Kind, difference: Difference, *, file_name: str, sha256: str, who: str
+    connection: Connection, kind: Kind, difference: Difference, *, file_name: str, sha256: str, who: str, why: str = ""
 ) -> int | None:
-    """Write a difference; the number of the import, or None when there was nothing to change."""
+    """Write a difference; the number of the change set, or None when there was nothing to change."""
     if not difference:
         return None
+    import_no = begin_change_set(connection, kind, file_name=file_name, sha256=sha256, who=who, why=why)
+    home = HOMES[kind]
+    if "until_import" in home.table.c:
+        _write_versions(connection, home, difference, import_no)
+    else:
+        _write(connection, home, difference)
+    return import_no
+
+
+def begin_change_set(
+    connection: Connection,
+    kind: str,
+    *,
+    file_name: str,
+    sha256: str,
+    who: str,
+    why: str = "",
+    undoes: int | None = None,
+) -> int:
+    """A number for changes that belong together."""
     done = connection.execute(
         insert(tables.imports).values(
-            kind=kind, file_name=file_name, sha256=sha256, at=database_now(connection), who=who
+            kind=kind,
+            file_name=file_name,
+            sha256=sha256,
+            at=database_now(connection),
+            who=who,
+            why=why,
+            undoes=undoes,
         )
     )
     assert done.inserted_primary_key is not None
-    import_no: int = done.inserted_primary_key[0]
-    if kind == "prices":
-        _write_versions(connection, difference, import_no)
-    else:
-        _write(connection, HOMES[kind], difference, import_no)
-    return import_no
+    number: int = done.inserted_primary_key[0]
+    return number
 
 
 def _placed(rows: Sequence[Row[Decision]], stored: Mapping[_Key, Stored[Decision]]) -> tuple[Row[Decision], ...]:
@@ -110,11 +132,12 @@ def _placed(rows: Sequence[Row[Decision]], stored: Mapping[_Key, Stored[Decision
     return tuple(placed)
 
 
-def _write(connection: Connection, home: Home[Any], difference: Difference, import_no: int) -> None:
+def _write(connection: Connection, home: Home[Any], difference: Difference) -> None:
+    """Ledger connections hold no decision about money: the newest is all there is."""
     for removed in _chunks(difference.removed):
         connection.execute(delete(home.table).where(*_same(home)), [_identity(home, old) for old in removed])
     for pairs in _chunks(difference.changed):
-        values = [_columns(home, new, import_no) for _, new in pairs]
+        values = [home.columns(new.value, new.no) for _, new in pairs]
         statement = update(home.table).where(*_same(home))
         statement = statement.values({name: bindparam(f"new_{name}") for name in values[0]})
         connection.execute(
@@ -125,33 +148,35 @@ def _write(connection: Connection, home: Home[Any], difference: Difference, impo
             ],
         )
     for added in _chunks(difference.added):
-        connection.execute(insert(home.table), [_columns(home, row, import_no) for row in added])
+        connection.execute(insert(home.table), [home.columns(row.value, row.no) for row in added])
 
 
-def _write_versions(connection: Connection, difference: Difference, import_no: int) -> None:
-    """Price rules are never overwritten: the old version loses its flag, a new row gets it."""
-    rules = tables.price_rules
+def _write_versions(connection: Connection, home: Home[Any], difference: Difference, import_no: int) -> None:
+    """The old version ends before this change set, a new one begins with it."""
+    table = home.table
     for old in _chunks([*difference.removed, *(old for old, _ in difference.changed)]):
-        connection.execute(
-            update(rules).where(*_same(PRICES)).values(current=False), [_identity(PRICES, row) for row in old]
-        )
-    # a rule that was removed once and comes back goes on counting
-    newest = connection.execute(select(rules.c.rule_id, func.max(rules.c.version)).group_by(rules.c.rule_id))
-    last: dict[str, int] = {row[0]: row[1] for row in newest}
-    for rows in _chunks([*difference.added, *(new for _, new in difference.changed)]):
-        values = [_columns(PRICES, row, import_no) for row in rows]
-        for columns in values:
-            columns["version"] = last.get(columns["rule_id"], 0) + 1
-        connection.execute(insert(rules), values)
-
-
-def _columns(home: Home[Any], row: Row[Decision], import_no: int) -> dict[str, Any]:
-    columns = home.columns(row.value, row.no)
-    if "import_no" in home.table.c:
-        columns["import_no"] = import_no
-    if "notes" in home.table.c:
-        columns["notes"] = row.notes
-    return columns
+        ended = update(table).where(*_same(home)).values(until_import=import_no)
+        connection.execute(ended, [_identity(home, row) for row in old])
+    added = sorted([*difference.added, *(new for _, new in difference.changed)], key=lambda row: row.no)
+    if home is ORGANISATIONS:
+        known = set(connection.scalars(select(tables.organisations.c.code)))
+        codes = sorted({key_of(row.value)[0] for row in added} - known)
+        for chunk in _chunks(codes):
+            connection.execute(insert(tables.organisations), [{"code": code} for code in chunk])
+    last: dict[str, int] = {}
+    if home is PRICES:
+        # a rule that was removed once and comes back goes on counting
+        newest = connection.execute(select(table.c.rule_id, func.max(table.c.version)).group_by(table.c.rule_id))
+        last = {row[0]: row[1] for row in newest}
+    for rows in _chunks(added):
+        values = [
+            home.columns(row.value, row.no) | {"import_no": import_no, "until_import": None, "notes": row.notes}
+            for row in rows
+        ]
+        if home is PRICES:
+            for columns in values:
+                columns["version"] = last.get(columns["rule_id"], 0) + 1
+        connection.execute(insert(table), values)
 
 
 def _same(home: Home[Any]) -> list[Any]:

@@ -166,6 +166,7 @@ usage_groups = Table(
 
 # --- what the partner has decided ----------------------------------------------------------------------------
 
+# One row per set of changes made together, by a file or by a command; its number is the clock of all decisions.
 imports = Table(
     "imports",
     metadata,
@@ -175,12 +176,30 @@ imports = Table(
     Column("sha256", String(64), nullable=False),
     Column("at", UtcTime, nullable=False),
     _text("who"),
+    _text("why"),
+    # the change set that this one takes back
+    Column("undoes", Integer),
 )
 
-organisations = Table(
-    "organisations",
+
+def _versions() -> tuple[Column[int], Column[int], Column[object]]:
+    """Nothing decided is ever overwritten: a row holds from change set `import_no` until before `until_import`
+    (NULL: still). What was decided at change set N are the rows with import_no <= N < until_import."""
+    return (
+        Column("import_no", Integer, nullable=False),
+        Column("until_import", Integer, index=True),
+        Column("notes", Json, nullable=False, default=dict),
+    )
+
+
+# Which organisations there have ever been; what is known of them stands in their versions.
+organisations = Table("organisations", metadata, Column("code", String(100), primary_key=True))
+
+organisation_versions = Table(
+    "organisation_versions",
     metadata,
-    Column("code", String(100), primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("code", String(100), ForeignKey("organisations.code"), nullable=False, index=True),
     *[
         _text(name)
         for name in (
@@ -192,9 +211,12 @@ organisations = Table(
             "ledger_customer",
             "email",
             "purchase_order",
+            # how the lines of its documents are grouped; whether a global offer may undercut its own price
+            "grouping",
+            "global_offers",
         )
     ],
-    Column("notes", Json, nullable=False, default=dict),
+    *_versions(),
 )
 
 tenant_links = Table(
@@ -205,17 +227,14 @@ tenant_links = Table(
     Column("organisation", String(100), ForeignKey("organisations.code"), nullable=False),
     Column("valid_from", Date),
     Column("valid_to", Date),
-    Column("import_no", Integer, nullable=False),
-    Column("notes", Json, nullable=False, default=dict),
+    *_versions(),
 )
 
-# Every version stays: the current one of a rule is the one with the highest version that is not removed.
 price_rules = Table(
     "price_rules",
     metadata,
     Column("rule_id", String(40), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("current", Boolean, nullable=False),
     *[_text(name) for name in ("organisation", "product_id", "sku_id", "term", "billing", "subscription_id")],
     Column("kind", String(20), nullable=False),
     Column("value", Exact),
@@ -225,9 +244,8 @@ price_rules = Table(
     Column("valid_to", Date),
     Column("offer", Boolean, nullable=False, default=False),
     _text("note"),
-    Column("import_no", Integer, nullable=False),
     Column("row_no", Integer, nullable=False),
-    Column("notes", Json, nullable=False, default=dict),
+    *_versions(),
 )
 
 list_prices = Table(
@@ -239,17 +257,18 @@ list_prices = Table(
     Column("price", Exact, nullable=False),
     Column("valid_from", Date),
     Column("valid_to", Date),
-    Column("import_no", Integer, nullable=False),
+    *_versions(),
 )
 
 rates = Table(
     "rates",
     metadata,
-    Column("day", Date, primary_key=True),
-    Column("from", String(3), primary_key=True),
-    Column("to", String(3), primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("from", String(3), nullable=False),
+    Column("to", String(3), nullable=False),
     Column("rate", Exact, nullable=False),
-    Column("import_no", Integer, nullable=False),
+    *_versions(),
 )
 
 services = Table(
@@ -264,8 +283,57 @@ services = Table(
     _text("proration"),
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),
-    Column("import_no", Integer, nullable=False),
-    UniqueConstraint("organisation", "code", "valid_from"),
+    *_versions(),
+)
+
+# Lines and discounts that a person adds to one period by hand, with a reason and an author.
+manual_lines = Table(
+    "manual_lines",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *[_text(name) for name in ("organisation", "code", "text")],
+    Column("period", String(7), nullable=False, index=True),
+    # line: price x quantity; discount: `percent` off what the period's document charges for `product_id` ("" = all)
+    Column("kind", String(10), nullable=False),
+    Column("price", Exact),
+    Column("quantity", Exact, nullable=False),
+    Column("percent", Exact),
+    Column("currency", String(3), nullable=False),
+    *[_text(name) for name in ("product_id", "reason", "author")],
+    *_versions(),
+)
+
+# Whether a credit of Microsoft's is kept by the partner or passed on to the customer, from when to when.
+credit_policies = Table(
+    "credit_policies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *[_text(name) for name in ("organisation", "credit", "policy", "note")],
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    *_versions(),
+)
+
+# Shares of a subscription (or of Azure resource groups, or of a tag) that belong to a cost centre.
+cost_centres = Table(
+    "cost_centres",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *[_text(name) for name in ("organisation", "subscription_id", "resource_group", "tag", "cost_centre")],
+    Column("share", Exact),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    *_versions(),
+)
+
+purchase_orders = Table(
+    "purchase_orders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *[_text(name) for name in ("organisation", "subscription_id", "product_id", "purchase_order")],
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    *_versions(),
 )
 
 ledgers = Table(
@@ -287,6 +355,28 @@ periods = Table(
     Column("state", String(14), nullable=False),
     Column("priced_at", UtcTime),
     Column("balance", Json, nullable=False, default=list),
+)
+
+# A closed period never changes: the certificate says what it consists of, the hash proves it.
+closings = Table(
+    "closings",
+    metadata,
+    Column("period", String(7), primary_key=True),
+    Column("closed_at", UtcTime, nullable=False),
+    _text("who"),
+    _text("why"),
+    Column("certificate", Json, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# The running period from Microsoft's unbilled exports: an estimate that moves daily, never a document.
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("period", String(7), primary_key=True),
+    Column("pulled_at", UtcTime, nullable=False),
+    Column("files", Json, nullable=False, default=list),
+    Column("view", Json, nullable=False),
 )
 
 # I2: the primary key puts each line in exactly one place.
@@ -331,6 +421,13 @@ documents = Table(
     Column("state", String(8), nullable=False, default="open"),
     Column("issue_date", Date),
     _text("held_reason"),
+    # month: made by pricing; correction: drafted by `rerate`, goes out only when a person releases it
+    Column("origin", String(10), nullable=False, default="month"),
+    _text("reason"),
+    # what it was made from: the last change set of the partner's decisions, and per vendor invoice the set of raw
+    # files, so that it can be made again from the same
+    Column("decided_import", Integer, nullable=False, default=0),
+    Column("inputs", Json, nullable=False, default=dict),
     Column("content_hash", String(64), nullable=False),
     Column("made_at", UtcTime, nullable=False),
     CheckConstraint("state IN ('open','frozen')", name="state"),
@@ -361,6 +458,8 @@ document_lines = Table(
             "sentence",
             "price_text",
             "outlook",
+            # cost centre or purchase order, where the organisation's lines are grouped so
+            "label",
         )
     ],
     Column("price_from", Date),
@@ -379,6 +478,8 @@ parts = Table(
     Column("line_id", String(40), nullable=False, index=True),
     # a reversal takes back what an earlier revision invoiced for this line
     Column("reversal", Boolean, nullable=False, default=False),
+    # which share of the line this is, where it is split over cost centres; "" = the whole line
+    _text("split"),
     _text("charge_type"),
     Column("start", Date),
     Column("end", Date),
@@ -402,6 +503,8 @@ calculations = Table(
     metadata,
     Column("document_line_id", String(40), ForeignKey("document_lines.id"), primary_key=True),
     Column("no", Integer, primary_key=True),
+    # earlier steps whose result the last one uses: [{op, operands, exact, rounded, text}]
+    Column("before", Json, nullable=False, default=list),
     _text("op"),
     Column("operands", Json, nullable=False),
     _text("text"),

@@ -181,7 +181,7 @@ def fill(engine: Engine) -> dict[str, str]:
     """The customer's month, another customer's, and a link to each document."""
     with writing(engine) as connection:
         for code in ("C-1", "C-2"):
-            connection.execute(insert(tables.organisations).values(code=code, name=NAME))
+            connection.execute(insert(tables.organisations).values(code=code))
         _document(connection, DOCUMENT, "C-1", NAME, LINES)
         old = seats(10, CYCLE[0], 0, line_id="raw-old")
         _document(connection, OTHER, "C-2", "Other Customer Ltd", (("advance", "Secret product", (old,)),))

@@ -305,8 +305,8 @@ def test_a_long_line_and_a_long_document_come_in_pages(engine: Engine, reader: F
         for no in range(2, 251):
             connection.execute(
                 text(
-                    "INSERT INTO parts (document_line_id, no, line_id, reversal, charge_type, quantity,"
-                    " exact, amount, reverses, sentence) SELECT document_line_id, :no, :line, reversal,"
+                    "INSERT INTO parts (document_line_id, no, line_id, reversal, split, charge_type, quantity,"
+                    " exact, amount, reverses, sentence) SELECT document_line_id, :no, :line, reversal, split,"
                     " charge_type, quantity, exact, amount, reverses, sentence FROM parts"
                     " WHERE document_line_id = :of AND no = 1"
                 ),

@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from alembic import op
 
 import connector.store.types
-from connector.store.customer_view import CUSTOMER_VIEWS
 
 revision = "0001"
 down_revision = None
@@ -538,9 +537,7 @@ def upgrade() -> None:
     with op.batch_alter_table("placements", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_placements_period"), ["period"], unique=False)
 
-    # views hold no data: a later migration drops them and makes them anew from the code of its day
-    for statement in CUSTOMER_VIEWS.values():
-        op.execute(statement)
+    # views hold no data: the last migration makes them, from the code of its day
 
 
 def downgrade() -> None:
