@@ -17,8 +17,20 @@ from connector.domain.cycles import Charged, SubscriptionFacts, charged, term_of
 from connector.domain.lines import ReconciliationLine
 from connector.domain.money import to_currency
 from mappings.links import Organisation, TenantLink, resolve
-from mappings.pricelist import PriceRule, Rate, rate_on
-from mappings.resolve import Loser, PriceBook, PriceDecision, PriceSheet, Wanted
+from mappings.price_findings import (
+    about_kind,
+    about_passed_over,
+    no_list_price,
+    no_price,
+    no_rate,
+    not_charged,
+    unlinked,
+)
+from mappings.price_findings import (
+    free as free_line,
+)
+from mappings.pricelist import Rate, rate_on
+from mappings.resolve import PriceBook, PriceDecision, PriceSheet, Wanted
 from mappings.rules import Op, Priced, Situation, discover
 
 
@@ -72,7 +84,7 @@ def price_line(line: ReconciliationLine, facts: SubscriptionFacts, book: Book, i
     code = resolve(line.tenant_id, span.day, book.links)
     organisation = book.organisations.get(code) if code else None
     if organisation is None:
-        return _unmatched(line, span, "", "", None, _unlinked(line))
+        return _unmatched(line, span, "", "", None, unlinked(line))
     currency = organisation.currency or line.currency
     wanted = Wanted(
         organisation=organisation.code,
@@ -88,15 +100,15 @@ def price_line(line: ReconciliationLine, facts: SubscriptionFacts, book: Book, i
     )
     decision = book.prices.decide(wanted)
     notes = [
-        *_about_kind(line, organisation.code),
-        *_about_passed_over(line, organisation.code, decision.lost),
+        *about_kind(line, organisation.code),
+        *about_passed_over(line, organisation.code, decision.lost),
     ]
     rule = decision.winner
     free = line.subtotal == 0 and not line.effective_unit_price
     if rule is None and not free:
-        return _unmatched(line, span, organisation.code, currency, decision, _no_price(line, organisation), *notes)
+        return _unmatched(line, span, organisation.code, currency, decision, no_price(line, organisation), *notes)
     if free and (rule is None or discover()[rule.kind].charges):
-        notes.append(_free(line, organisation.code))
+        notes.append(free_line(line, organisation.code))
         return PricedLine(
             line,
             "invoiced",
@@ -124,18 +136,18 @@ def price_line(line: ReconciliationLine, facts: SubscriptionFacts, book: Book, i
             span,
             decision,
             None,
-            findings=(*notes, _not_charged(line, organisation.code, rule)),
+            findings=(*notes, not_charged(line, organisation.code, rule)),
             note=rule.note,
         )
     rate: Rate | None = None
     if not info.by_quantity and currency != line.currency:
         rate = rate_on(book.rates, line.currency, currency, invoice_date)
         if rate is None:
-            finding = _no_rate(line, organisation.code, currency, invoice_date)
+            finding = no_rate(line, organisation.code, currency, invoice_date)
             return _unmatched(line, span, organisation.code, currency, decision, finding, *notes)
     priced = info.apply(rule, _situation(line, span, wanted, rate, book.sheet if info.from_list_price else None))
     if priced is None:
-        return _unmatched(line, span, organisation.code, currency, decision, _no_list_price(line, wanted), *notes)
+        return _unmatched(line, span, organisation.code, currency, decision, no_list_price(line, wanted), *notes)
     return _invoiced(line, span, organisation.code, currency, decision, priced, rate, notes)
 
 
@@ -215,135 +227,3 @@ def _unmatched(
         None,
         findings=findings,
     )
-
-
-def _unlinked(line: ReconciliationLine) -> Finding:
-    return Finding(
-        "tenant_unlinked",
-        "error",
-        f"The tenant {line.tenant_id} ({line.customer_name or line.customer_domain or 'no name given'}) belongs to no "
-        "organisation on the day of the charge",
-        "Link it: add a row to a links file and run `connector import links FILE`, then run the month again.",
-        line.subtotal,
-        line.currency,
-        "",
-        line.tenant_id,
-        line.tenant_id,
-    )
-
-
-def _no_price(line: ReconciliationLine, organisation: Organisation) -> Finding:
-    product = f"{line.product_id}{':' + line.sku_id if line.sku_id else ''}"
-    return Finding(
-        "price_missing",
-        "error",
-        f"No price rule fits {line.product_name or product} ({product}) for {organisation.name or organisation.code}",
-        "Add a price (`connector import prices FILE`) for this product, this organisation or everything, then run "
-        "the month again.",
-        line.subtotal,
-        line.currency,
-        organisation.code,
-        line.id,
-        f"{organisation.code}/{product}",
-    )
-
-
-def _no_list_price(line: ReconciliationLine, wanted: Wanted) -> Finding:
-    return Finding(
-        "list_price_missing",
-        "error",
-        f"No list price is known for {line.product_name or line.product_id} in {wanted.currency} on {wanted.day}",
-        "Import the price sheet of that month (`connector import list-prices FILE`), then run the month again.",
-        line.subtotal,
-        line.currency,
-        wanted.organisation,
-        line.id,
-        f"{line.product_id}/{line.sku_id}/{wanted.day}",
-    )
-
-
-def _no_rate(line: ReconciliationLine, organisation: str, currency: str, day: date) -> Finding:
-    return Finding(
-        "rate_missing",
-        "error",
-        f"No exchange rate from {line.currency} to {currency} is dated on or before {day}",
-        "Import one (`connector import rates FILE`), then run the month again.",
-        line.subtotal,
-        line.currency,
-        organisation,
-        line.id,
-        f"{line.currency}/{currency}",
-    )
-
-
-def _free(line: ReconciliationLine, organisation: str) -> Finding:
-    return Finding(
-        "free_line",
-        "info",
-        f"{line.product_name or line.product_id} is free of charge at Microsoft (a trial, perhaps)",
-        "",
-        Decimal(0),
-        line.currency,
-        organisation,
-        line.id,
-        f"{organisation}/{line.product_id}/{line.sku_id}",
-    )
-
-
-def _not_charged(line: ReconciliationLine, organisation: str, rule: PriceRule) -> Finding:
-    """Not charged on purpose: the rule's note is the reason (interfaces.md 5.5)."""
-    return Finding(
-        "not_charged",
-        "info",
-        f"{line.product_name or line.product_id} is not charged: {rule.note}",
-        "",
-        line.subtotal,
-        line.currency,
-        organisation,
-        line.id,
-        f"{organisation}/{rule.id}/{line.product_id}",
-    )
-
-
-def _about_kind(line: ReconciliationLine, organisation: str) -> list[Finding]:
-    if line.kind != "other":
-        return []
-    return [
-        Finding(
-            "charge_type_unknown",
-            "warning",
-            f"Microsoft's charge type {line.charge_type!r} is not known; the line is taken by its amount",
-            "Check the line's sentence on the customer's page.",
-            line.subtotal,
-            line.currency,
-            organisation,
-            line.id,
-            line.charge_type.casefold(),
-        )
-    ]
-
-
-def _about_passed_over(line: ReconciliationLine, organisation: str, lost: tuple[Loser, ...]) -> list[Finding]:
-    """A rule that would have won but for its currency is probably a mistake in the price list."""
-    return [
-        Finding(
-            "rule_passed_over",
-            "info",
-            f"A price rule for {line.product_name or line.product_id} was passed over: it {loser.reason}",
-            "",
-            line.subtotal,
-            line.currency,
-            organisation,
-            line.id,
-            f"{organisation}/{rule_name(loser.rule)}",
-        )
-        for loser in lost
-        if loser.passed_over and loser.rule.currency and loser.reason.startswith("is in ")
-    ]
-
-
-def rule_name(rule: PriceRule) -> str:
-    """A rule in words, for findings and explanations."""
-    scope = ":".join(part for part in (rule.product_id, rule.sku_id) if part) or "everything"
-    value = "" if rule.value is None else f" {rule.value}"
-    return f"{rule.kind}{value} for {scope}"

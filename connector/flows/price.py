@@ -6,60 +6,25 @@ frozen (a posting has begun) stays; what came later goes into a new revision (in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
-from pathlib import Path
 
 from sqlalchemy import Connection
 
-from connector.domain.balance import Balance, Finding, Reason, merge
-from connector.domain.cycles import SubscriptionFacts, subscription_facts
-from connector.domain.documents import Calculation, Part, RuleLost, RuleUsed
-from connector.domain.lines import QuarantinedLine, ReconciliationLine
+from connector.domain.balance import Balance, Reason, merge
+from connector.domain.documents import Part
 from connector.domain.money import total
 from connector.domain.period import PeriodState, worst
 from connector.errors import Transient
-from connector.flows.check import InvoiceCheck, check_invoice
-from connector.flows.make_documents import Made, make_documents
+from connector.flows.prepare import Run, prepare, signature
 from connector.flows.pushed import is_pushed
-from connector.flows.services import service_parts
 from connector.flows.world import Connection as LedgerConnection
 from connector.flows.world import World
 from connector.store import decisions, documents, links, periods
 from connector.store import lines as stored_lines
-from connector.store import usage as usage_store
-from connector.store.database import database_now, reading, writing
-from connector.store.periods import StoredInvoice
-from mappings.links import by_tenant, resolve
-from mappings.price import Book, PricedLine, price_line, rule_name
-from mappings.resolve import PriceBook, PriceSheet
+from connector.store.database import reading, writing
 
 _TRIES = 5
-
-
-@dataclass(slots=True)
-class Run:
-    """What one pricing run collects before anything is written."""
-
-    signature: tuple[object, ...]
-    decided_import: int = 0
-    inputs: dict[str, str] = field(default_factory=dict)
-    parts: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
-    placements: list[tuple[str, str, str, str]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    sums: dict[str, dict[str, list[Decimal]]] = field(default_factory=dict)
-    line_ids: set[str] = field(default_factory=set)
-    waiting_for: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    checks: list[InvoiceCheck] = field(default_factory=list)
-    made: list[Made] = field(default_factory=list)
-
-    def place(self, currency: str, outcome: str, cost: Decimal) -> None:
-        self.sums.setdefault(currency, {}).setdefault(outcome, []).append(cost)
-
-    def sum(self, currency: str, outcome: str) -> Decimal:
-        return total(self.sums.get(currency, {}).get(outcome, []))
 
 
 def price_period(world: World, period: str) -> PeriodState:
@@ -70,70 +35,9 @@ def price_period(world: World, period: str) -> PeriodState:
             run = prepare(world, connection, period)
         with writing(world.engine) as connection:
             # somebody pulled or pushed meanwhile: look again rather than record what is no longer true
-            if _signature(connection, period) == run.signature:
+            if signature(connection, period) == run.signature:
                 return _record(world, connection, period, run, ledgers)
     raise Transient(f"The period {period} kept changing while it was priced.", action="Run it again.")
-
-
-def prepare(world: World, connection: Connection, period: str, as_of: int | None = None) -> Run:
-    """Everything a run decides, from one state of the database; writes nothing.
-
-    `as_of`: with what the partner had decided by that change set; None means now.
-    """
-    run = Run(_signature(connection, period))
-    book = load_book(connection, as_of)
-    run.decided_import = decisions.latest_import(connection) if as_of is None else as_of
-    invoices = periods.invoices_of(connection, period)
-    run.inputs = {item.header.id: item.set_tag for item in invoices}
-    live = [item for item in invoices if not item.header.voided]
-    settled = {item.header.id for item in invoices if item.header.voided or item.arrival == "whole"}
-    lines = {item.header.id: list(stored_lines.lines_of_invoice(connection, item.header.id)) for item in live}
-    facts = subscription_facts(line for group in lines.values() for line in group)
-    earlier = _earlier_charges(connection, period, lines.values())
-    charges = _charges_by_subscription([*(line for group in lines.values() for line in group), *earlier])
-    done, of = 0, sum(map(len, lines.values()))
-    for item in live:
-        quarantined = stored_lines.quarantined_of(connection, item.header.id)
-        usage = stored_lines.usage_groups_of(connection, item.header.id)
-        mine = lines[item.header.id]
-        check = check_invoice(item, mine, quarantined, usage, database_now(connection))
-        run.checks.append(check)
-        run.findings += check.findings
-        run.findings += _unreadable_usage(item, {group.folder for group in usage.values()})
-        _put_aside(run, item, quarantined, book)
-        for line in mine:
-            _price(run, check, line, facts, book, charges)
-            done += 1
-            if done % 1000 == 0:
-                world.progress(f"Pricing {period}", done, of)
-    services = decisions.services(connection, as_of)
-    for organisation, part, currency in service_parts(services, book.organisations, period):
-        run.parts.setdefault((organisation, currency), []).append(part)
-    run.made = make_documents(world.partner, connection, period, run.parts, run.line_ids, settled)
-    run.findings += _hold(run)
-    return run
-
-
-def load_book(connection: Connection, as_of: int | None = None) -> Book:
-    """The snapshot of the partner's decisions that a run uses (fault 54), now or as of a change set."""
-    return Book(
-        organisations=decisions.organisations(connection, as_of),
-        links=by_tenant(decisions.tenant_links(connection, as_of)),
-        prices=PriceBook.of(decisions.price_rules(connection, as_of)),
-        sheet=PriceSheet.of(decisions.list_prices(connection, as_of)),
-        rates=decisions.rates(connection, as_of),
-    )
-
-
-def _signature(connection: Connection, period: str) -> tuple[object, ...]:
-    """What a run's result depends on besides the partner's decisions."""
-    return (
-        tuple(
-            (i.header, i.revision, i.arrival, i.set_tag, i.pulled_at, i.accepted_amount)
-            for i in periods.invoices_of(connection, period)
-        ),
-        tuple(d.id for d in documents.of_period(connection, period) if d.frozen),
-    )
 
 
 def _record(
@@ -163,192 +67,6 @@ def _record(
         state = PeriodState.PUSHED
     periods.record_period(connection, period, state, balances, merge(run.findings))
     return state
-
-
-def _price(
-    run: Run,
-    check: InvoiceCheck,
-    line: ReconciliationLine,
-    facts: SubscriptionFacts,
-    book: Book,
-    charges: dict[str, list[ReconciliationLine]],
-) -> None:
-    priced = price_line(line, facts, book, check.invoice.header.invoice_date)
-    run.line_ids.add(line.id)
-    run.findings += priced.findings
-    run.place(line.currency, priced.outcome, line.subtotal)
-    run.placements.append((line.id, priced.outcome, priced.organisation, priced.note))
-    if priced.outcome != "invoiced":
-        return
-    key = (priced.organisation, priced.currency)
-    run.parts.setdefault(key, []).append(part_of(priced, reversed_by(line, charges)))
-    if check.holds_documents:
-        run.waiting_for.setdefault(key, set()).add(check.hold_reason)
-
-
-def part_of(priced: PricedLine, reverses: str) -> Part:
-    """A priced line as a part of a document."""
-    line, span, decision, rate = priced.line, priced.charged, priced.decision, priced.rate
-    assert priced.step is not None and decision is not None
-    rule = decision.winner
-    return Part(
-        line_id=line.id,
-        invoice_id=line.invoice_id,
-        platform=line.platform,
-        kind=line.kind,
-        charge_type=line.charge_type,
-        tenant_id=line.tenant_id,
-        subscription_id=line.subscription_id,
-        product_id=line.product_id,
-        sku_id=line.sku_id,
-        product_name=_name(line),
-        happened=line.order_date,
-        start=line.charge_start,
-        end=line.charge_end,
-        days=span.days,
-        cycle_begin=span.cycle.begin if span.cycle else None,
-        cycle_end=span.cycle.end if span.cycle else None,
-        cycle_days=span.cycle.days if span.cycle else None,
-        quantity=abs(line.billable_quantity),
-        unit_price=priced.unit_price,
-        amount=priced.amount,
-        calculation=Calculation(priced.step.op, priced.step.operands, priced.step.exact, priced.step.text),
-        cost=line.subtotal,
-        cost_currency=line.currency,
-        rule=RuleUsed(rule.id, rule.version, rule_name(rule), rule.level, rule.valid_from, rule.valid_to)
-        if rule
-        else None,
-        lost=tuple(RuleLost(rule_name(lost.rule), lost.rule.level, lost.reason) for lost in decision.lost),
-        rate=rate.rate if rate else None,
-        rate_date=rate.day if rate else None,
-        reverses=reverses,
-        unit=line.unit,
-        billing=line.billing,
-    )
-
-
-def _name(line: ReconciliationLine) -> str:
-    """What the customer bought: the sku's name, with the product's in front where they are two things."""
-    product, sku = line.product_name, line.sku_name
-    if not sku or sku in product:
-        return product or sku
-    return sku if product in sku else f"{product}, {sku}"
-
-
-def reversed_by(line: ReconciliationLine, charges: dict[str, list[ReconciliationLine]]) -> str:
-    """The charge that a negative line takes back: the latest earlier one of the same subscription, product and
-    quantity whose period holds the credited days. Empty when none is known (product.md, behaviour 6)."""
-    if line.subtotal >= 0 or line.charge_start is None or line.charge_end is None:
-        return ""
-    holding = [
-        charge
-        for charge in charges.get(line.subscription_id, ())
-        if charge.product_id == line.product_id
-        and charge.billable_quantity == line.billable_quantity
-        and charge.charge_start is not None
-        and charge.charge_end is not None
-        and charge.charge_start <= line.charge_start
-        and line.charge_end <= charge.charge_end
-        and (charge.order_date is None or line.order_date is None or charge.order_date <= line.order_date)
-        and not (line.reference_id and charge.reference_id == line.reference_id)
-    ]
-    if not holding:
-        return ""
-    return max(holding, key=lambda c: (c.order_date.isoformat() if c.order_date else "", c.charge_start, c.id)).id
-
-
-def _charges_by_subscription(lines: Iterable[ReconciliationLine]) -> dict[str, list[ReconciliationLine]]:
-    charges: dict[str, list[ReconciliationLine]] = {}
-    for line in lines:
-        if line.subtotal > 0 and line.subscription_id:
-            charges.setdefault(line.subscription_id, []).append(line)
-    return charges
-
-
-def _earlier_charges(
-    connection: Connection, period: str, groups: Iterable[Sequence[ReconciliationLine]]
-) -> list[ReconciliationLine]:
-    credited = {line.subscription_id for group in groups for line in group if line.subtotal < 0}
-    return stored_lines.earlier_charges(connection, sorted(credited - {""}), period)
-
-
-def _put_aside(run: Run, item: StoredInvoice, quarantined: Sequence[QuarantinedLine], book: Book) -> None:
-    """Lines nobody could read count with their readable money as unmatched (interfaces.md section 8)."""
-    for line in quarantined:
-        currency = item.header.currency
-        if line.subtotal is not None:
-            run.place(currency, "unmatched", line.subtotal)
-        organisation = resolve(line.tenant_id, item.header.period.last_day(), book.links) or ""
-        run.findings.append(
-            Finding(
-                "line_quarantined",
-                "error",
-                f"A line of {item.header.id} could not be read: {line.reason}",
-                "The raw file is kept. Correct it at its source and run the month again; if it came from Microsoft so, "
-                "ask their support.",
-                line.subtotal or Decimal(0),
-                currency,
-                organisation,
-                f"{item.header.id} line {line.line_no}",
-                f"{item.header.id}/{organisation}/{line.reason}",
-            )
-        )
-
-
-def _unreadable_usage(item: StoredInvoice, folders: set[str]) -> list[Finding]:
-    """Daily rows that could not be read: the line they explain is right without them, but it is said."""
-    found = []
-    for folder in sorted(folders):
-        usage_set = usage_store.find_set(Path(folder))
-        if usage_set is None or not usage_set.quarantined:
-            continue
-        amount = usage_set.quarantined_amounts.get(item.header.currency, Decimal(0))
-        found.append(
-            Finding(
-                "usage_quarantined",
-                "warning",
-                f"{usage_set.quarantined} daily usage rows of {item.header.id} could not be read",
-                "Nothing is charged wrongly: the invoice line counts, its days are shown without these rows.",
-                amount,
-                item.header.currency,
-                "",
-                item.header.id,
-                item.header.id,
-            )
-        )
-    return found
-
-
-def _hold(run: Run) -> list[Finding]:
-    """Mark the documents that may not be pushed: an invoice that feeds them is not whole, or a finding of severity
-    error is theirs (interfaces.md section 8)."""
-    blocked = {f.organisation for f in run.findings if f.severity == "error" and f.organisation}
-    found = []
-    for index, made in enumerate(run.made):
-        document = made.document
-        reasons = sorted(run.waiting_for.get((document.organisation, document.currency), set()))
-        if document.organisation in blocked:
-            reasons.append("a finding of this customer must be settled first")
-        if not reasons:
-            continue
-        why = "; ".join(reasons)
-        run.made[index] = Made(document, made.ref, why)
-        if document.has_money:
-            found.append(
-                Finding(
-                    "document_held",
-                    "warning",
-                    f"The document of {document.organisation} over {document.net_total} {document.currency} is not "
-                    f"pushed: {why}",
-                    "Settle the other findings, then run the month again.",
-                    document.costs[0][1] if len(document.costs) == 1 else Decimal(0),
-                    document.costs[0][0] if len(document.costs) == 1 else document.currency,
-                    document.organisation,
-                    document.key,
-                    document.key,
-                )
-            )
-    return found
 
 
 def _usage_sets(parts: Sequence[Part]) -> tuple[str, ...]:
