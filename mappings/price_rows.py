@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import pairwise
 
-from connector.domain.money import NotANumber, money
-from mappings.cells import Cells
+from connector.domain.money import NotANumber, money, plain_text
+from mappings.cells import Cells, Row, RowError
+from mappings.decided import Decision
 from mappings.pricelist import PriceRule, RuleKind, Tier
 from mappings.rules import discover
 
@@ -53,6 +54,7 @@ def read_price(cells: Cells) -> PriceRule | None:
     )
 
 
+PERCENTAGES = ("markup", "margin", "discount")
 # kind: (allowed, sentence). Below them an amount would change its sign or, at a margin of 100, be infinite.
 _LIMITS: dict[str, tuple[Callable[[Decimal], bool], str]] = {
     "fixed": (lambda value: value >= 0, "a fixed price must be 0 or more"),
@@ -62,13 +64,37 @@ _LIMITS: dict[str, tuple[Callable[[Decimal], bool], str]] = {
 }
 
 
+# A percentage of this size or more, of either sign, is rather one that was typed without its decimal point.
+UNLIKELY_PERCENTAGE = Decimal(500)
+
+
+def meant(value: Decimal) -> str:
+    """
+    >>> meant(Decimal("1900")), meant(Decimal("-512.50"))
+    ('did you mean 19?', 'did you mean -5.125?')
+    """
+    return f"did you mean {plain_text(value.scaleb(-2))}?"
+
+
+def unlikely_percentages(rows: Iterable[Row[Decision]]) -> Iterator[RowError]:
+    """Percentages that are allowed but hardly meant; a person may insist."""
+    for row in rows:
+        rule = row.value
+        if not isinstance(rule, PriceRule) or rule.kind not in PERCENTAGES or rule.value is None:
+            continue
+        if abs(rule.value) >= UNLIKELY_PERCENTAGE:
+            text = f"a {rule.kind} of {plain_text(rule.value)} percent: {meant(rule.value)} If you do mean it, import "
+            yield RowError(row.no, "value", text + "with --allow-large-percentages", plain_text(rule.value))
+
+
 def _rule_value(cells: Cells, kind: str) -> Decimal | None:
     value = cells.number("value")
     if value is None:
         return None
     allowed, sentence = _LIMITS.get(kind, (lambda value: True, ""))
     if not allowed(value):
-        cells.refuse("value", sentence)
+        large = kind in PERCENTAGES and abs(value) >= UNLIKELY_PERCENTAGE
+        cells.refuse("value", f"{sentence}; {meant(value)}" if large else sentence)
     elif kind != "fixed" and cells.from_number_cell("value") and 0 < abs(value) < 1:
         cells.refuse(
             "value",
