@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("licence_month", "usage_rows")
+PARTS = ("licence_month", "usage_rows", "what_if")
 
 
 def main() -> int:
