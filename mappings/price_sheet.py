@@ -8,23 +8,31 @@ estimated retail price.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
-from mappings.cells import TERMS, Cells
+from mappings.cells import TERMS, Cells, Row, RowError
+from mappings.decided import Decision, key_of
 from mappings.pricelist import ListPrice
+
+VIEWS = ("updatedlicensebased", "azure_consumption", "azure_reservations", "software", "marketplace")
 
 COLUMNS = (
     "ProductId",
     "SkuId",
     "TermDuration",
     "BillingPlan",
+    "Market",
+    "Segment",
     "Currency",
     "UnitPrice",
     "ERP Price",
     "EffectiveStartDate",
     "EffectiveEndDate",
     "PricingTierRangeMin",
+    "PricingTierRangeMax",
     "MeterType",
 )
 REQUIRED = (
@@ -47,6 +55,63 @@ _MOMENT = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a price sheet is of: its view, as the columns tell it, and the markets that its rows name."""
+
+    view: str
+    markets: tuple[str, ...]
+
+
+def sheet_of(known: Collection[str], markets: Collection[str]) -> Sheet:
+    """The view of a sheet by its columns (customers-and-prices.md section 4)."""
+    if "MeterType" in known:
+        view = "azure_consumption"
+    else:
+        view = "updatedlicensebased" if "BillingPlan" in known else "software"
+    return Sheet(view, tuple(sorted(market for market in markets if market)))
+
+
+def settled(rows: Sequence[Row[Decision]]) -> list[Row[Decision]]:
+    """The rows without those that say the same again, or were replaced within a day.
+
+    A day has one list price: of spans that begin on one day the one that ends last is used, as Microsoft replaces a
+    price by ending it and beginning the next at the same moment.
+    """
+    kept: dict[tuple[str, ...], Row[Decision]] = {}
+    twice: list[Row[Decision]] = []
+    for row in rows:
+        key = key_of(row.value)
+        other = kept.setdefault(key, row)
+        if other is row:
+            continue
+        ours, theirs = _end(row), _end(other)
+        if ours > theirs:
+            kept[key] = row
+        elif ours == theirs and _price(row) != _price(other):
+            # two prices for one thing: a person must look
+            twice.append(row)
+    return [*kept.values(), *twice]
+
+
+def _end(row: Row[Decision]) -> date:
+    assert isinstance(row.value, ListPrice)
+    return row.value.valid_to or date.max
+
+
+def _price(row: Row[Decision]) -> object:
+    assert isinstance(row.value, ListPrice)
+    return row.value.price
+
+
+def one_market(sheet: Sheet) -> list[RowError]:
+    """A sheet is for one market: two with one currency would overwrite each other."""
+    if len(sheet.markets) < 2:
+        return []
+    text = f"the sheet holds several markets ({', '.join(sheet.markets[:5])}); import the market you sell in"
+    return [RowError(1, "Market", text)]
+
+
 def list_price_column(known: Collection[str]) -> str | None:
     """The column with the list price, or None where the sheet has none."""
     if "ERP Price" in known:
@@ -57,14 +122,15 @@ def list_price_column(known: Collection[str]) -> str | None:
 def read_list_price(cells: Cells) -> ListPrice | None:
     """One row; None with an error noted, or None without one for a row that holds no usable list price.
 
-    Left out are rows without a list price, terms that no rule can name, and the higher tiers of a tiered
-    price: a list price here is the price of the first unit.
+    Left out are rows without a list price, terms that no rule can name, segments other than commercial (a line does
+    not tell its customer's), the higher tiers of a tiered price, a list price here being the price of the first
+    unit, and metered prices in tiers altogether: their first tier is often free and never the price of all units.
     """
     column = list_price_column(cells.header.known) or "UnitPrice"
     term = cells.raw("TermDuration").upper()
     if term.startswith("PAYG"):
         term = ""
-    if not cells.raw(column) or (term and term not in TERMS) or _higher_tier(cells):
+    if not cells.raw(column) or (term and term not in TERMS) or _other_segment(cells) or _tier(cells):
         return None
     product, sku = cells.vendor_id("ProductId", needed=True), cells.vendor_id("SkuId")
     billing = cells.text("BillingPlan")
@@ -79,7 +145,14 @@ def read_list_price(cells: Cells) -> ListPrice | None:
     return ListPrice(product, sku, term, billing, currency, price, first, last)
 
 
-def _higher_tier(cells: Cells) -> bool:
+def _other_segment(cells: Cells) -> bool:
+    return cells.raw("Segment").casefold() not in ("", "commercial")
+
+
+def _tier(cells: Cells) -> bool:
+    """A price that is not the one of the first unit, or of metered units only up to a number."""
+    if cells.raw("PricingTierRangeMax") and "MeterType" in cells.header.known:
+        return True
     if not cells.raw("PricingTierRangeMin"):
         return False
     lowest = cells.number("PricingTierRangeMin")
@@ -112,6 +185,7 @@ def _moment(cells: Cells, column: str) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def parse_moment(text: str) -> datetime:
     """
     >>> parse_moment("2/1/2019 12:00:00 AM"), parse_moment("2/4/2021 8:35:31 PM")

@@ -161,7 +161,7 @@ class HttpClient:
         resumed.
         """
         origin = self._allowed.check(url)
-        asked = {**(headers or {}), "Accept-Encoding": "identity"}
+        asked = {"Accept-Encoding": "identity", **(headers or {})}
         if offset:
             asked["Range"] = f"bytes={offset}-"
         with under_clock(Exchange(time.monotonic() + deadline, STALL_TIMEOUT)) as exchange:

@@ -7,13 +7,14 @@ For calls that may be repeated only: reads, exports, registrations. Every failur
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from connector.errors import Misconfigured, Transient, Uncertain
 from connector.outside.addresses import BadAddress, origin_of
 from connector.outside.clouds import CLOUDS, Audience, Cloud, MicrosoftAccount, cloud_named
-from connector.outside.http import Answer, HttpClient
+from connector.outside.http import TRIED_AGAIN, Answer, Downloaded, HttpClient
 from connector.outside.json_text import NotJson, read_json
 from connector.outside.microsoft_errors import problem_of
 from connector.outside.tokens import Tokens
@@ -104,6 +105,52 @@ class MicrosoftApi:
                 return answer
             raise problem_of(answer, audience, request_id)
         # Everything that is called here may be called again, so a lost answer is no more than a failure
+        raise later
+
+    def download(
+        self,
+        audience: Audience,
+        url: str,
+        to: Path,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int,
+        progress: Callable[[int], None] = lambda size: None,
+    ) -> Downloaded:
+        """Stream one answer into a file, once; a 401 gets one more try with a new token.
+
+        Gives what came, also where it broke off or must be asked for again (TRIED_AGAIN); raises like `send` for
+        every other refusal, and Transient where there was no answer or too much of one.
+        """
+        self._check_origin(audience, url)
+        request_id = str(uuid.uuid4())
+
+        def once(token: str) -> Downloaded:
+            return self._http.download(
+                url,
+                to=to,
+                headers={
+                    "MS-CorrelationId": request_id,
+                    "client-request-id": request_id,
+                    "MS-PartnerCenter-Application": _PRODUCT,
+                    **(headers or {}),
+                    "Authorization": f"Bearer {token}",
+                },
+                max_bytes=max_bytes,
+                progress=progress,
+            )
+
+        try:
+            token = self._tokens.get(audience)
+            answer = once(token)
+            if answer.status == 401:
+                answer = once(self._tokens.renewed(audience, stale=token))
+        except Uncertain as lost:
+            later = Transient(lost.sentence, code=lost.code, system=lost.system, reference=request_id)
+        else:
+            if answer.status in (200, 206) or answer.status in TRIED_AGAIN:
+                return answer
+            raise problem_of(Answer(answer.status, answer.headers, answer.refusal), audience, request_id)
         raise later
 
     def get_json(self, audience: Audience, url: str, *, headers: Mapping[str, str] | None = None) -> Any:

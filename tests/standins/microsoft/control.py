@@ -75,6 +75,11 @@ class Control:
                 return json_answer({})
             case ["POST", "tokens", "consent"]:
                 return json_answer({"refresh_token": service.login.new_refresh_token()})
+            case ["POST", "pricesheets"]:
+                return json_answer(service.pricing.put(body))
+            case ["DELETE", "pricesheets"]:
+                service.pricing.forget()
+                return json_answer({})
             case ["POST", "sas", "expire"]:
                 service.store.expire_all()
                 return json_answer({})

@@ -170,6 +170,10 @@ def error_body(where: str, status: int) -> dict[str, Any]:
                 "innerError": {},
             }
         }
+    if where.startswith("pricing"):
+        code = "InternalServerError" if status >= 500 else "BadRequest"
+        message = "A queued fault of the stand-in."
+        return {"error": {"code": code, "message": message, "target": "", "innerError": {}}}
     if where.startswith("login"):
         return {
             "error": "temporarily_unavailable" if status >= 500 else "invalid_request",

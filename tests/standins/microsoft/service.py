@@ -21,8 +21,9 @@ from tests.standins.microsoft.login import Login, Registration
 from tests.standins.microsoft.month import Book
 from tests.standins.microsoft.notices import Sender
 from tests.standins.microsoft.partner_center import PartnerCenter
+from tests.standins.microsoft.pricing import Pricing
 from tests.standins.microsoft.registration import Registrations
-from tests.standins.microsoft.serving import Answer, Listener, Request, json_answer
+from tests.standins.microsoft.serving import Answer, Listener, Request
 
 CLIENT_ID = "5d2c7a31-0000-4000-8000-00000000c11e"
 
@@ -81,26 +82,6 @@ class RequestLog:
             self._entries.clear()
 
 
-class _Pricing:
-    """Price sheets are not part of this stand-in: 501."""
-
-    def where(self, request: Request) -> str:
-        return "pricing"
-
-    def __call__(self, request: Request) -> Answer:
-        return json_answer(
-            {
-                "error": {
-                    "code": "NotImplemented",
-                    "message": "Not served here.",
-                    "target": "",
-                    "innerError": {},
-                }
-            },
-            501,
-        )
-
-
 class Service:
     """Microsoft's services on free ports of loopback."""
 
@@ -125,11 +106,12 @@ class Service:
         self.partner_center = PartnerCenter(self.book, self.faults, self.login, self.registrations)
         self.graph = Graph(self.book, self.faults, self.login, self.store)
         self.certificates = CertificateHost(self.authority)
+        self.pricing = Pricing(self.faults, self.login)
         self.listeners = {
             "login": self._listen(self.login),
             "partner_center": self._listen(self.partner_center),
             "graph": self._listen(self.graph),
-            "pricing": self._listen(_Pricing()),
+            "pricing": self._listen(self.pricing),
             "blob": self._listen(self.store),
             "certificates": self._listen(self.certificates),
             "control": Listener(Control(self), None),
