@@ -12,6 +12,7 @@ from tests.standins.microsoft.faults import Faults
 from tests.standins.microsoft.login import Login
 from tests.standins.microsoft.month import Book, Document
 from tests.standins.microsoft.serving import Answer, Request, json_answer
+from tests.standins.microsoft.unbilled import shaped
 
 _ROOT = "/v1.0/reports/partners/billing"
 _KINDS = ("reconciliation", "usage")
@@ -222,9 +223,9 @@ class Graph:
     def _unbilled(self, operation: Operation) -> list[dict[str, Any]]:
         currency, last = operation.unbilled or ("", False)
         name = "Currency" if operation.kind == "reconciliation" else "BillingCurrency"
-        return [
-            line for line in self.book.unbilled_lines(operation.kind, last) if str(line.get(name)).upper() == currency
-        ]
+        lines = self.book.unbilled_lines(operation.kind, last)
+        mine = [line for line in lines if str(line.get(name)).upper() == currency]
+        return [shaped(line) for line in mine] if operation.kind == "reconciliation" else mine
 
     def _content(self, operation: Operation) -> ExportSet:
         if operation.document is None:

@@ -132,6 +132,7 @@ class Book:
             if replace:
                 self.documents.clear()
                 self.customers.clear()
+                self._unbilled.clear()
             for customer in month.get("customers", ()):
                 self.customers[str(customer["id"]).lower()] = customer
             for kind, lines in (month.get("unbilled") or {}).items():
