@@ -11,13 +11,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 from connector.domain.money import NotANumber, known_currency, money
 from mappings.tables_in import SheetRow
 
-Kind = Literal["organisations", "links", "prices", "list-prices", "services", "rates", "ledgers"]
-KINDS: tuple[Kind, ...] = ("organisations", "links", "prices", "list-prices", "services", "rates", "ledgers")
+Kind = Literal[
+    "organisations", "links", "prices", "list-prices", "services", "rates", "credits", "cost-centres",
+    "purchase-orders", "ledgers",
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -12,11 +12,24 @@ import json
 from datetime import date
 
 from connector.domain.money import plain_text
+from mappings.cost_centres import CostCentreShare, PurchaseOrder
+from mappings.credits import CreditPolicy
 from mappings.ledger_file import LedgerConnection, Reference
 from mappings.links import Organisation, TenantLink
 from mappings.pricelist import ListPrice, PriceRule, Rate, Service, Tier
 
-Decision = Organisation | TenantLink | PriceRule | ListPrice | Service | Rate | LedgerConnection
+Decision = (
+    Organisation
+    | TenantLink
+    | PriceRule
+    | ListPrice
+    | Service
+    | Rate
+    | CreditPolicy
+    | CostCentreShare
+    | PurchaseOrder
+    | LedgerConnection
+)
 
 
 def key_of(value: Decision) -> tuple[str, ...]:
@@ -43,11 +56,20 @@ def key_of(value: Decision) -> tuple[str, ...]:
             )
         case ListPrice():
             scope_of_price = (value.product_id, value.sku_id, value.term, value.billing)
-            return (*(part.casefold() for part in scope_of_price), value.currency, _day(value.valid_from))
+            return (*(part.casefold() for part in scope_of_price), value.currency, _day(value.valid_from), value.view)
         case Service():
             return (value.organisation, value.code, _day(value.valid_from))
         case Rate():
             return (_day(value.day), value.from_, value.to)
+        case CreditPolicy():
+            return (value.organisation, value.credit, _day(value.valid_from))
+        case CostCentreShare():
+            scope_of_share = (value.subscription_id, value.resource_group, value.tag)
+            folded = (part.casefold() for part in scope_of_share)
+            return (value.organisation, *folded, value.cost_centre, _day(value.valid_from))
+        case PurchaseOrder():
+            scope_of_order = (value.subscription_id.casefold(), value.product_id.casefold())
+            return (value.organisation, *scope_of_order, _day(value.valid_from))
         case LedgerConnection():
             return (value.name,)
 
@@ -89,6 +111,12 @@ def content_of(value: Decision) -> tuple[tuple[str, str], ...]:
             )
         case Rate():
             return (("rate", plain_text(value.rate)),)
+        case CreditPolicy():
+            return (("policy", value.policy), ("valid_to", _day(value.valid_to)), ("note", value.note))
+        case CostCentreShare():
+            return (("share", plain_text(value.share)), ("valid_to", _day(value.valid_to)))
+        case PurchaseOrder():
+            return (("purchase_order", value.purchase_order), ("valid_to", _day(value.valid_to)))
         case LedgerConnection():
             settings = sorted(value.settings.items())
             return (
@@ -120,11 +148,19 @@ def key_text(value: Decision) -> str:
                 value.billing,
                 value.currency,
                 _since(value.valid_from),
+                value.view,
             )
         case TenantLink():
             parts = (value.tenant_id, value.organisation, _since(value.valid_from))
         case Service():
-            parts = (value.organisation, value.code, _since(value.valid_from))
+            parts = (value.organisation or "*", value.code, _since(value.valid_from))
+        case CreditPolicy():
+            parts = (value.organisation or "*", value.credit, _since(value.valid_from))
+        case CostCentreShare():
+            scope = (value.subscription_id, value.resource_group, value.tag, value.cost_centre, "")
+            parts = (value.organisation, *scope, _since(value.valid_from))
+        case PurchaseOrder():
+            parts = (value.organisation, value.subscription_id, value.product_id, _since(value.valid_from))
         case _:
             parts = key_of(value)
     return " ".join(part for part in parts if part)

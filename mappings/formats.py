@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from mappings import other_rows, price_sheet
+from mappings import exchange_sheet, other_rows, price_sheet
 from mappings.cells import KINDS, Cells, Header, Kind, Row, RowError
 from mappings.decided import Decision, key_of
 from mappings.ledger_file import read_ledgers
 from mappings.price_rows import read_price
 from mappings.tables_in import BrokenTable, SheetRow, rows_of
 
-__all__ = ["KINDS", "Kind", "Report", "Row", "RowError", "read"]
+__all__ = ["KINDS", "Kind", "Report", "Row", "RowError", "columns_of", "read"]
 
 _UNLIKELY = re.compile(r"[^0-9a-z]+")
 
@@ -29,7 +30,8 @@ class Report:
     """What a file says.
 
     `total`: rows in the file. `skipped`: rows of Microsoft's price sheets without a usable list price.
-    `extra`: columns kept as notes, which is also where a misspelt column shows up.
+    `extra`: columns kept as notes, which is also where a misspelt column shows up. `sheet`: which of Microsoft's
+    price sheets it is; None for every other file.
     """
 
     kind: Kind
@@ -38,6 +40,7 @@ class Report:
     skipped: int = 0
     extra: tuple[str, ...] = field(default=())
     total: int = 0
+    sheet: price_sheet.Sheet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,21 @@ class _Format:
     key: str
 
 
-def read(kind: Kind, content: bytes) -> Report:
-    """Read and check a whole file: CSV or .xlsx, for ledgers TOML."""
+def read(kind: Kind, content: bytes, *, month: str = "") -> Report:
+    """Read and check a whole file: CSV or .xlsx, for ledgers TOML.
+
+    `month` (YYYY-MM) dates the rows of Microsoft's exchange rates, which tell only their year.
+    """
     if kind == "ledgers":
         ledgers, mistakes, found = read_ledgers(content)
         return Report(kind, tuple(ledgers), _in_order(mistakes, ledgers, "name"), total=found)
-    formats = _formats_of(kind)
+    formats = _formats_of(kind, month)
     rows: list[Row[Decision]] = []
     errors: list[RowError] = []
     format_ = formats[0]
     header: Header | None = None
     skipped = seen = 0
+    markets: set[str] = set()
     try:
         for row in rows_of(content, lambda cells: max(_known(cells, each) for each in formats)):
             if header is None:
@@ -76,6 +83,10 @@ def read(kind: Kind, content: bytes) -> Report:
                 continue
             if value is None:
                 skipped += 1
+            elif format_ is _PRICE_SHEET:
+                # what Microsoft writes beside a price is not kept with each of some hundred thousand rows
+                rows.append(Row(row.no, value, _NO_NOTES))
+                markets.add(Cells(row, header, errors).raw("Market").upper())
             else:
                 rows.append(Row(row.no, value, Cells(row, header, errors).notes() if header.extra else {}))
     except BrokenTable as broken:
@@ -83,9 +94,16 @@ def read(kind: Kind, content: bytes) -> Report:
     if not seen and not errors:
         errors.append(RowError(1, "", "the file has no rows"))
     elif skipped == seen and not errors:
-        errors.append(RowError(1, "", "no row of this price sheet has a list price"))
+        what = "price sheet has a list price" if kind == "list-prices" else "file can be used"
+        errors.append(RowError(1, "", f"no row of this {what}"))
     extra = tuple(header.extra) if header else ()
-    return Report(kind, tuple(rows), _in_order(errors, rows, format_.key), skipped, extra, seen)
+    if header is None or format_ is not _PRICE_SHEET:
+        return Report(kind, tuple(rows), _in_order(errors, rows, format_.key), skipped, extra, seen)
+    sheet = price_sheet.sheet_of(header.known, markets)
+    found, rows = len(rows), price_sheet.settled(rows)
+    errors += price_sheet.one_market(sheet)
+    skipped += found - len(rows)
+    return Report(kind, tuple(rows), _in_order(errors, rows, format_.key), skipped, (), seen, sheet)
 
 
 def _value(row: SheetRow, header: Header, format_: _Format, errors: list[RowError]) -> Decision | None:
@@ -138,6 +156,7 @@ def _header(row: SheetRow, format_: _Format) -> tuple[Header, list[RowError]]:
     return Header(known, extra), errors
 
 
+_NO_NOTES: dict[str, str] = {}
 _PRICE_SHEET = _Format(
     price_sheet.COLUMNS,
     price_sheet.REQUIRED,
@@ -156,6 +175,8 @@ _FORMATS: dict[Kind, _Format] = {
             "ledger_customer",
             "email",
             "purchase_order",
+            "grouping",
+            "global_offers",
         ),
         ("code",),
         other_rows.read_organisation,
@@ -214,8 +235,46 @@ _FORMATS: dict[Kind, _Format] = {
     "rates": _Format(
         ("date", "from", "to", "rate"), ("date", "from", "to", "rate"), other_rows.read_rate, "date, from and to"
     ),
+    "credits": _Format(
+        ("organisation", "credit", "policy", "valid_from", "valid_to", "note"),
+        ("organisation", "credit", "policy"),
+        other_rows.read_credit,
+        "organisation, credit and valid_from",
+    ),
+    "cost-centres": _Format(
+        (
+            "organisation",
+            "subscription_id",
+            "resource_group",
+            "tag",
+            "cost_centre",
+            "share",
+            "valid_from",
+            "valid_to",
+        ),
+        ("organisation", "cost_centre"),
+        other_rows.read_cost_centre,
+        "columns (all but share and valid_to)",
+    ),
+    "purchase-orders": _Format(
+        ("organisation", "subscription_id", "product_id", "purchase_order", "valid_from", "valid_to"),
+        ("organisation", "purchase_order"),
+        other_rows.read_purchase_order,
+        "organisation, subscription, product and valid_from",
+    ),
 }
 
 
-def _formats_of(kind: Kind) -> tuple[_Format, ...]:
-    return (_FORMATS[kind], _PRICE_SHEET) if kind == "list-prices" else (_FORMATS[kind],)
+def columns_of(kind: Kind) -> tuple[str, ...]:
+    """The columns of a kind of file, in our order; a ledgers file has none."""
+    return _FORMATS[kind].columns if kind in _FORMATS else ()
+
+
+def _formats_of(kind: Kind, month: str) -> tuple[_Format, ...]:
+    if kind == "list-prices":
+        return (_FORMATS[kind], _PRICE_SHEET)
+    if kind == "rates":
+        exchange = partial(exchange_sheet.read_rate, month=month)
+        microsofts = _Format(exchange_sheet.COLUMNS, exchange_sheet.REQUIRED, exchange, "currency and month")
+        return (_FORMATS[kind], microsofts)
+    return (_FORMATS[kind],)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from connector.domain.summarise import GROUPINGS as BY_NAME
 from mappings.cells import Cells
+from mappings.cost_centres import CostCentreShare, PurchaseOrder
+from mappings.credits import CREDITS, POLICIES, CreditPolicy
 from mappings.links import Organisation, TenantLink
 from mappings.pricelist import ListPrice, Rate, Service
+
+GROUPINGS = tuple(name for name in BY_NAME if name)
 
 
 def read_organisation(cells: Cells) -> Organisation:
@@ -27,6 +32,8 @@ def read_organisation(cells: Cells) -> Organisation:
         ledger_customer=cells.text("ledger_customer"),
         email=cells.text("email"),
         purchase_order=cells.text("purchase_order"),
+        grouping=cells.choice("grouping", GROUPINGS) if cells.raw("grouping") else "",
+        global_offers=cells.choice("global_offers", ("undercut",)) if cells.raw("global_offers") else "",
     )
 
 
@@ -48,7 +55,7 @@ def read_list_price(cells: Cells) -> ListPrice | None:
 
 
 def read_service(cells: Cells) -> Service | None:
-    organisation, code = cells.text("organisation", needed=True), cells.text("code", needed=True, limit=100)
+    organisation, code = _whose(cells), cells.text("code", needed=True, limit=100)
     name = cells.text("name", needed=True)
     kind = cells.choice("kind", ("recurring", "one_off"))
     # how often a one-off is charged is no question; for a recurring one a guess would be twelve times wrong
@@ -71,6 +78,66 @@ def read_service(cells: Cells) -> Service | None:
         quantity,
         "annual" if billing == "annual" else "monthly",
         "days" if proration == "days" else "none",
+        first,
+        last,
+    )
+
+
+def _whose(cells: Cells) -> str:
+    """The organisation, or "" where the file says `*`; nothing at all is a mistake, not everybody."""
+    organisation = cells.text("organisation", needed=True)
+    return "" if organisation == "*" else organisation
+
+
+def read_credit(cells: Cells) -> CreditPolicy:
+    organisation = _whose(cells)
+    credit, policy = cells.choice("credit", CREDITS), cells.choice("policy", POLICIES)
+    first, last = cells.span()
+    return CreditPolicy(
+        organisation,
+        credit,  # type: ignore[arg-type]  # one of CREDITS, or refused
+        "keep" if policy == "keep" else "pass_on",
+        first,
+        last,
+        cells.text("note", limit=2000),
+    )
+
+
+def read_cost_centre(cells: Cells) -> CostCentreShare:
+    group, tag = cells.text("resource_group"), cells.text("tag")
+    if group and tag:
+        cells.refuse("tag", "a row is about a resource group or about a tag, not both")
+    if tag and ("=" not in tag or tag.startswith("=")):
+        cells.refuse("tag", "write the tag with its value, for example department=sales")
+    name = cells.text("cost_centre", needed=True, limit=100)
+    if name.startswith("("):
+        cells.refuse("cost_centre", "a cost centre's name must not begin with a bracket")
+    share = cells.number("share", needed=not (group or tag))
+    if share is not None and share <= 0:
+        cells.refuse("share", "a share must be more than 0: seats, percent or any other weight")
+    first, last = cells.span()
+    return CostCentreShare(
+        cells.text("organisation", needed=True),
+        cells.vendor_id("subscription_id"),
+        group,
+        tag,
+        name,
+        Decimal(1) if share is None else share,
+        first,
+        last,
+    )
+
+
+def read_purchase_order(cells: Cells) -> PurchaseOrder:
+    order = cells.text("purchase_order", needed=True, limit=100)
+    if order.startswith("("):
+        cells.refuse("purchase_order", "a purchase order must not begin with a bracket")
+    first, last = cells.span()
+    return PurchaseOrder(
+        cells.text("organisation", needed=True),
+        cells.vendor_id("subscription_id"),
+        cells.vendor_id("product_id"),
+        order,
         first,
         last,
     )

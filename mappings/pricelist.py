@@ -63,7 +63,11 @@ class PriceRule:
 
 @dataclass(frozen=True, slots=True)
 class ListPrice:
-    """Microsoft's list price of a product in a span, both days inclusive."""
+    """Microsoft's list price of a product in a span, both days inclusive.
+
+    `view` and `month` name the price sheet that said so, for example updatedlicensebased of 2026-10; both are
+    empty for a list price of the partner's own.
+    """
 
     product_id: str
     sku_id: str
@@ -73,6 +77,8 @@ class ListPrice:
     price: Decimal
     valid_from: date | None
     valid_to: date | None
+    view: str = ""
+    month: str = ""
 
 
 @dataclass(frozen=True, slots=True)

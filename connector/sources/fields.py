@@ -71,6 +71,7 @@ _NEW_COMMERCE: Aliases = MappingProxyType(
         "exchange_rate": ("pctobcexchangerate",),
         "exchange_date": ("pctobcexchangeratedate",),
         "unit": ("unittype",),
+        "publisher": ("publishername", "providername"),
     }
 )
 # Licences: syndicationPartnerSubscriptionNumber is the Partner Center subscription and durableOfferId the
@@ -267,6 +268,7 @@ def _line(
         exchange_rate=reader.number("exchange_rate"),
         exchange_date=reader.day("exchange_date"),
         unit=reader.text("unit"),
+        publisher=reader.text("publisher"),
     )
 
 
@@ -366,7 +368,8 @@ def assign_ids(lines: Iterable[ReconciliationLine]) -> Iterator[ReconciliationLi
         yield ids.assign(line)
 
 
-_HASHED = tuple(field.name for field in fields(ReconciliationLine) if field.name not in {"id", "kind"})
+# the publisher came into the table later: ids given before must stay
+_HASHED = tuple(field.name for field in fields(ReconciliationLine) if field.name not in {"id", "kind", "publisher"})
 
 
 def _hashed_fields(line: ReconciliationLine) -> Iterator[str]:

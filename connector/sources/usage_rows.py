@@ -9,6 +9,7 @@ a row (the last one counts).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -63,6 +64,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "location": ("resourcelocation",),
         "entitlement": ("entitlementdescription",),
         "entitlement_id": ("entitlementid",),
+        "tags": ("tags",),
     }
 )
 # 145P: the daily lines carry no money and no currency, only quantities (legacy.md section 5).
@@ -82,10 +84,12 @@ _LEGACY_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "location": ("meteredregion",),
         "entitlement": ("subscriptionname",),
         "entitlement_id": ("subscriptionid",),
+        "tags": (),
     }
 )
 _SUMMED = ("invoice", "tenant", "subscription", "product", "sku", "currency", "day", "unit")
-_TYPES: Mapping[str, Any] = MappingProxyType({"day": str, "amount": Any, "quantity": Any})
+# tags are no reason to put a row aside, whatever they look like
+_TYPES: Mapping[str, Any] = MappingProxyType({"day": str, "amount": Any, "quantity": Any, "tags": Any})
 _SHOWN = (
     "service",
     "meter",
@@ -95,6 +99,7 @@ _SHOWN = (
     "location",
     "entitlement",
     "entitlement_id",
+    "tags",
 )
 
 
@@ -130,6 +135,7 @@ class UsageBatch:
     resources: list[str] = field(default_factory=list)
     regions: list[str] = field(default_factory=list)
     entitlements: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -165,6 +171,7 @@ class _Row(Protocol):
     location: str | None
     entitlement: str | None
     entitlement_id: str | None
+    tags: Any
 
 
 Sink = Callable[[UsageBatch], None]
@@ -336,7 +343,7 @@ class _Collector:
             stored = [_STORED.quantize(value or Decimal(0), _PLACES) for value in (amount, quantity)]
         except DecimalException:
             reader.problems.append("a number is too large to be usage")
-        texts = {name: reader.text(name) for name in (*_SUMMED, *_SHOWN) if name != "day"}
+        texts = {name: reader.text(name) for name in (*_SUMMED, *_SHOWN) if name not in ("day", "tags")}
         if reader.problems or moment is None:
             self._put_aside(record, reader.problems, amount, tenant, currency)
             return
@@ -355,7 +362,7 @@ class _Collector:
             batch.days.append(day)
             batch.amounts.append(stored[0])
             batch.quantities.append(stored[1])
-            _add_texts(batch, [cast(_Row, _TextRow(**texts))])
+            _add_texts(batch, [cast(_Row, _TextRow(**texts, tags=reader.raw("tags")))])
             if len(batch.numbers) >= BATCH_ROWS:
                 self._flush()
 
@@ -411,7 +418,7 @@ class _Collector:
 class _TextRow:
     """The texts of a carefully read record, shaped like a decoded row."""
 
-    def __init__(self, **texts: str) -> None:
+    def __init__(self, **texts: object) -> None:
         self.__dict__.update(texts)
 
 
@@ -424,6 +431,12 @@ def _add_texts(batch: UsageBatch, rows: list[_Row]) -> None:
     batch.resources.extend([(row.resource or "").rpartition("/")[2] for row in rows])
     batch.regions.extend([row.region or row.location or "" for row in rows])
     batch.entitlements.extend([row.entitlement or row.entitlement_id or "" for row in rows])
+    batch.tags.extend([row.tags if type(row.tags) is str else _tags_text(row.tags) for row in rows])
+
+
+def _tags_text(tags: object) -> str:
+    """Tags as the JSON text that every interface but a lenient one delivers."""
+    return json.dumps(tags, ensure_ascii=False, sort_keys=True, default=str) if tags else ""
 
 
 def _without(rows: list[_Row], places: set[int]) -> list[_Row]:

@@ -7,7 +7,7 @@ reconciliation line, and the daily cost is used only as a weight to split it (RE
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
@@ -27,9 +27,11 @@ SET_FILE = "set.json"
 ROW_GROUP = 4096
 EXACT = pa.decimal128(38, 20)
 KEY_COLUMNS = ("tenant_id", "subscription_id", "product_id", "sku_id")
-TEXT_COLUMNS = ("service", "meter", "resource_group", "resource", "region", "entitlement", "unit")
+SHOWN_COLUMNS = ("service", "meter", "resource_group", "resource", "region", "entitlement", "unit")
+# tags only say which cost centre a row belongs to
+TEXT_COLUMNS = (*SHOWN_COLUMNS, "tags")
 _TENANT = 1  # its column in the index of groups, which is sorted by it
-_PAGE_COLUMNS = ["tenant_id", "day", *TEXT_COLUMNS, "quantity"]
+_PAGE_COLUMNS = ["tenant_id", "day", *SHOWN_COLUMNS, "quantity"]
 _SUMS = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
 
 Order = Literal["date", "-date"]
@@ -74,6 +76,15 @@ class DaySum:
 
     day: date
     quantity: Decimal
+    weight: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWeight:
+    """What one resource group with one set of tags used of a meter, at cost: a weight, never shown to a customer."""
+
+    resource_group: str
+    tags: Mapping[str, str]
     weight: Decimal
 
 
@@ -155,6 +166,41 @@ def days(folder: Path, key: UsageKey) -> list[DaySum]:
             old = sums.get(day, nothing)
             sums[day] = (_SUMS.add(old[0], quantity), _SUMS.add(old[1], amount))
     return [DaySum(day, *sums[day]) for day in sorted(sums)]
+
+
+def weights(folder: Path, key: UsageKey) -> list[GroupWeight]:
+    """What each resource group and set of tags weighs among the rows of one key, exact, in the order of their names."""
+    first, count = _extent(find_groups(folder, key))
+    sums: dict[tuple[str, str], Decimal] = {}
+    columns = ["resource_group", *(["tags"] if has_tags(folder) else []), "amount"]
+    for begin in range(first, first + count, ROW_GROUP * 8):
+        part = _read_rows(folder, begin, min(ROW_GROUP * 8, first + count - begin), columns)
+        for group, *tags, amount in zip(*(part[name].to_pylist() for name in columns), strict=True):
+            place = (group, tags[0] if tags else "")
+            sums[place] = _SUMS.add(sums.get(place, Decimal(0)), amount)
+    return [GroupWeight(group, tags_of(text), _short(sums[group, text])) for group, text in sorted(sums)]
+
+
+def has_tags(folder: Path) -> bool:
+    """Whether the rows of a set carry their tags: sets loaded by earlier releases do not."""
+    path = folder / ROWS_FILE
+    return "tags" in _footer(path, path.stat().st_mtime_ns).schema.names
+
+
+def tags_of(text: str) -> dict[str, str]:
+    """Azure's tags, delivered as the text of a JSON object, sometimes without its braces; what is neither, is none.
+
+    >>> tags_of('{"env": "prod"}'), tags_of('"env": "prod"'), tags_of("")
+    ({'env': 'prod'}, {'env': 'prod'}, {})
+    """
+    stripped = text.strip()
+    if not stripped:
+        return {}
+    try:
+        found = msgspec.json.decode(stripped if stripped.startswith("{") else "{" + stripped + "}")
+    except msgspec.MsgspecError:
+        return {}
+    return {name: value for name, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
 
 
 def _extent(found: list[UsageGroup]) -> tuple[int, int]:

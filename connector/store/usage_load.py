@@ -47,6 +47,8 @@ from connector.store.usage_spill import (
 )
 
 KEPT_SAMPLES = 200
+# named anew when the columns change, so that a load which an earlier release began is begun again
+_WORK = ".loading2"
 _SUMS = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow])
 _ROWS = pa.schema(
     [
@@ -124,7 +126,7 @@ class UsageLoad:
         self.invoice_id = invoice_id
         self.etag = etag
         self.folder = set_folder(root, invoice_id, etag)
-        self._work = self.folder.with_name(self.folder.name + ".loading")
+        self._work = self.folder.with_name(self.folder.name + _WORK)
 
     def has(self, file_id: str) -> bool:
         """Whether this file, or the whole set, is already loaded."""

@@ -68,6 +68,7 @@ class BatchLike(Protocol):
     resources: list[str]
     regions: list[str]
     entitlements: list[str]
+    tags: list[str]
 
 
 class Run(msgspec.Struct):
@@ -147,6 +148,7 @@ def _texts(batch: BatchLike) -> list[list[str]]:
         batch.regions,
         batch.entitlements,
         batch.units,
+        batch.tags,
     ]
 
 

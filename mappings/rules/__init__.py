@@ -28,7 +28,7 @@ class Situation:
     document's and is 1 where they are the same.
     """
 
-    subtotal: Decimal
+    subtotal: Decimal | Fraction
     sign: int
     quantity: Decimal
     share: Fraction

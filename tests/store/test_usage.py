@@ -212,3 +212,27 @@ def test_short_numbers_are_shown_short(folder):
     group: UsageGroup = source.choice(list(groups(folder)))
     for row in page(folder, group.key):
         assert len(str(row.quantity)) <= 9
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_tags_are_kept_however_they_are_written_and_put_no_row_aside(tmp_path: Path, careful: bool) -> None:
+    """As JSON text with and without braces, as an object, as nonsense; `careful`: past the fast path."""
+    spelled = ['{"Team": "a"}', '"Team": "a"', {"Team": "a"}, "{broken", None, 7]
+    base = {
+        "CustomerId": "c", "InvoiceNumber": INVOICE, "ProductId": "p", "SkuId": "s", "SubscriptionId": "plan",
+        "UsageDate": "2026-10-01T00:00:00Z", "Quantity": 1, "BillingPreTaxTotal": "1.00" if careful else 1,
+        "BillingCurrency": "EUR", "ResourceGroup": "rg", "Unit": "1 Hour",
+    }  # fmt: skip
+    lines = [json.dumps(base | {"Tags": tags}) for tags in spelled]
+    if careful:
+        # a blank line sends the whole block to the careful reader
+        lines.insert(1, "")
+    blob = tmp_path / "part-0.json.gz"
+    blob.write_bytes(gzip.compress("".join(line + "\n" for line in lines).encode()))
+    loading = load(tmp_path / "store", [blob])
+    done = loading.finish()
+    assert (done.rows, done.quarantined) == (6, 0)
+    found = usage.weights(loading.folder, UsageKey(INVOICE, "c", "plan", "p", "s"))
+    assert {weight.resource_group for weight in found} == {"rg"}
+    assert sum(weight.weight for weight in found if weight.tags == {"Team": "a"}) == 3
+    assert sum(weight.weight for weight in found if not weight.tags) == 3
