@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -69,7 +69,7 @@ class PriceBook:
         return book
 
     def decide(self, wanted: Wanted) -> PriceDecision:
-        """The decision for a line; ties are impossible because (import, row) is unique."""
+        """The decision for a line. It does not depend on the order in which the rules were loaded."""
         answer = self._answers.get(wanted)
         if answer is None:
             answer = self._answers[wanted] = self._decide(wanted)
@@ -86,7 +86,7 @@ class PriceBook:
             elif winner is None:
                 winner = rule
             else:
-                lost.append(Loser(rule, _why_lost(rule, winner)))
+                lost.append(Loser(rule, why_lost(rule, winner)))
         return PriceDecision(winner, winner.level if winner else None, tuple(lost))
 
     def _in_scope(self, wanted: Wanted) -> Iterable[PriceRule]:
@@ -114,13 +114,16 @@ def _same(asked: str, given: str) -> bool:
     return not asked or asked.casefold() == given.casefold()
 
 
-def _rank(rule: PriceRule) -> tuple[int, int, date, int, int]:
+def _rank(rule: PriceRule) -> tuple[int, int, date, int, int, str]:
+    """The order of interfaces.md 5.4, highest first. Import and row are unique; should they ever not be, the id,
+    which no two rules that hold share, keeps two rules from being equal."""
     return (
         -LEVELS.index(rule.level),
         rule.specificity,
         rule.valid_from or date.min,
         rule.import_no,
         rule.row_no,
+        rule.id,
     )
 
 
@@ -138,32 +141,43 @@ def _obstacle(rule: PriceRule, wanted: Wanted) -> str:
     return ""
 
 
-def _why_lost(rule: PriceRule, winner: PriceRule) -> str:
+def earlier_in_order(one: PriceRule, other: PriceRule) -> tuple[PriceRule, PriceRule]:
+    """The one that comes first where both apply, and the one that loses."""
+    return (one, other) if _rank(one) > _rank(other) else (other, one)
+
+
+def why_lost(rule: PriceRule, winner: PriceRule) -> str:
+    """Why a rule that applies did not price the line: the first difference in the order of interfaces.md 5.4."""
     if rule.level != winner.level:
         return f"{winner.level.replace('_', ' ')} comes before {rule.level.replace('_', ' ')}"
     if rule.specificity != winner.specificity:
         return "the winner is more specific"
     if (rule.valid_from or date.min) != (winner.valid_from or date.min):
         return "the winner is valid from a later day"
-    return "the winner was imported later"
+    if rule.import_no != winner.import_no:
+        return "the winner was imported later"
+    return "the winner stands in a later row of the same import"
 
 
 @dataclass(slots=True)
 class PriceSheet:
-    """Microsoft's list prices by product and sku, ids folded."""
+    """List prices by product and sku, ids folded, and the months whose price sheets are known by (view, currency)."""
 
     _prices: dict[tuple[str, str], list[ListPrice]] = field(default_factory=dict)
+    _months: Mapping[tuple[str, str], Collection[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, prices: Iterable[ListPrice]) -> PriceSheet:
-        sheet = cls()
+    def of(
+        cls, prices: Iterable[ListPrice], months: Mapping[tuple[str, str], Collection[str]] | None = None
+    ) -> PriceSheet:
+        sheet = cls(_months=months or {})
         for price in prices:
             sheet._prices.setdefault((price.product_id.casefold(), price.sku_id.casefold()), []).append(price)
         return sheet
 
     def price(self, wanted: Wanted) -> ListPrice | None:
         """The list price in the document's currency on the day that counts, or None: a missing sheet is a
-        finding, never a guess. Of several the one with the later valid_from."""
+        finding, never a guess. Of several the more specific, then the partner's own, then the later valid_from."""
         product, sku = wanted.product_id.casefold(), wanted.sku_id.casefold()
         fitting = [
             price
@@ -176,6 +190,21 @@ class PriceSheet:
         ]
         return max(
             fitting,
-            key=lambda price: (bool(price.sku_id), bool(price.term), bool(price.billing), price.valid_from or date.min),
+            key=lambda price: (
+                bool(price.sku_id),
+                bool(price.term),
+                bool(price.billing),
+                not price.view,
+                price.valid_from or date.min,
+            ),
             default=None,
         )
+
+    def old_month(self, price: ListPrice, day: date | None) -> str:
+        """The month of the sheet that a price was taken from where the sheet of the day's month is not known but an
+        earlier one is; else empty. A price of the partner's own has no month."""
+        months = self._months.get((price.view, price.currency), ()) if price.view else ()
+        wanted = f"{day:%Y-%m}" if day else ""
+        if wanted in months:
+            return ""
+        return max((month for month in months if month < wanted), default="")

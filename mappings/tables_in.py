@@ -24,6 +24,8 @@ MAX_BYTES = 512 * 1024 * 1024
 _MAX_UNPACKED = 1024 * 1024 * 1024
 _XLSX = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+# Text that a spreadsheet would run: it stands in a CSV behind one apostrophe more than it has of its own.
+MARKED = re.compile(r"'*[=+\-@]")
 # A cell far to the right makes calamine reserve the whole rectangle up to it; 52 columns (A to AZ) do.
 _FAR_CELL = re.compile(rb"\sr=[\"'](?:[B-Z][A-Z]|[A-Z]{3})[0-9]")
 
@@ -71,12 +73,14 @@ def rows_of(content: bytes, fitting: Callable[[list[str]], int]) -> Iterator[She
 
 def _csv_rows(content: bytes, fitting: Callable[[list[str]], int]) -> Iterator[SheetRow]:
     text = _decoded(content)
-    stream = io.StringIO(text, newline="")
     delimiter, skipped = _delimiter(text, fitting)
+    whole = text.endswith(("\n", "\r"))
+    # read from the bytes: a StringIO takes four bytes for every character, and files have hundreds of megabytes
+    del text
+    stream = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     if skipped:
         stream.readline()
     reader = csv.reader(stream, delimiter=delimiter, strict=True)
-    whole = text.endswith(("\n", "\r"))
     width = number = 0
     before: SheetRow | None = None
     try:
@@ -84,7 +88,7 @@ def _csv_rows(content: bytes, fitting: Callable[[list[str]], int]) -> Iterator[S
             if before is not None:
                 yield before
             # interned: a million rows say P1Y, Monthly and EUR, and one copy of each is enough
-            before = SheetRow(number, [sys.intern(cell.strip()) for cell in cells])
+            before = SheetRow(number, [sys.intern(_unmarked(cell.strip())) for cell in cells])
             width = width or len(cells)
     except csv.Error:
         raise BrokenTable(
@@ -95,6 +99,15 @@ def _csv_rows(content: bytes, fitting: Callable[[list[str]], int]) -> Iterator[S
         if not whole and any(before.cells) and len(before.cells) < width:
             raise BrokenTable(before.no, "the file seems cut off: its last row is short and has no line end")
         yield before
+
+
+def _unmarked(cell: str) -> str:
+    """A cell without the apostrophe that keeps a spreadsheet from taking it for a formula (write_table.py).
+
+    >>> _unmarked("'=1+1"), _unmarked("''=1+1"), _unmarked("'tis")
+    ('=1+1', "'=1+1", "'tis")
+    """
+    return cell[1:] if cell.startswith("'") and MARKED.match(cell) else cell
 
 
 def _decoded(content: bytes) -> str:

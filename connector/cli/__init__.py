@@ -6,7 +6,21 @@ import sys
 
 import click
 
-from connector.cli import demo, doctor, importing, month, running, trust
+from connector.cli import (
+    changes,
+    closing,
+    demo,
+    doctor,
+    forecast,
+    importing,
+    list_prices,
+    manual_lines,
+    month,
+    price_changes,
+    prices,
+    running,
+    trust,
+)
 from connector.cli.output import emit, error_view, fail, wants_json
 from connector.errors import ConnectorError
 
@@ -32,10 +46,22 @@ def cli() -> None:
 
 for command in (
     importing.import_,
+    prices.prices,
+    price_changes.what_if,
+    list_prices.list_prices,
+    list_prices.rates,
+    prices.decisions,
+    changes.changes,
     month.sync,
     month.month,
+    forecast.forecast,
     month.push,
+    manual_lines.lines,
     month.explain,
+    closing.close,
+    closing.rerate,
+    closing.corrections,
+    closing.replay,
     trust.verify,
     trust.links,
     trust.audit,
@@ -48,6 +74,7 @@ for command in (
     demo.demo,
 ):
     cli.add_command(command)
+month.month.add_command(forecast.month_changes)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from connector.cli.output import emit, error_view, fail, has_error, json_option,
 from connector.domain.period import BillingPeriod, PeriodState, needs_attention
 from connector.errors import Misconfigured, Transient
 from connector.flows import accept, review
+from connector.flows import explain as explaining
 from connector.flows.month import sync_period
 from connector.flows.push_month import PushResult, push_period
 
@@ -173,35 +174,48 @@ def _show_plan(view: dict[str, Any], *, dry_run: bool) -> None:
 @click.argument("line_id")
 @json_option
 def explain(line_id: str, as_json: bool) -> None:
-    """Take one invoice line apart: every part, the rule that priced it, and the rules that lost.
+    """Take one invoice line apart: what happened, what is taken back, days, price, rate, arithmetic, who lost.
 
-    The line's id stands in `month show --json` under documents, lines, id.
+    The line's id stands in `month show --json` under documents, lines, id. The id of one of Microsoft's lines is as
+    good: then it says which invoice line holds it, or where it went.
     """
     with world() as here:
-        tree = review.explain(here, line_id)
+        tree = explaining.explain(here, line_id)
+        meant = explaining.similar_ids(here, line_id) if tree is None else []
     if tree is None:
-        raise click.UsageError(f"No invoice line has the id {line_id!r}: see `connector month show PERIOD --json`.")
+        hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
+        raise click.UsageError(
+            f"No invoice line has the id {line_id!r}: see `connector month show PERIOD --json`.{hint}"
+        )
     if as_json:
         emit(tree)
         return
-    prose.print(f"[bold]{tree['amount']} {tree['currency']}[/bold]  {escape(tree['sentence'])}")
-    shown = table("charge", "from", "to", "quantity", "price", "days", "exact", "amount", "rule")
+    _show_tree(tree)
+
+
+def _show_tree(tree: dict[str, Any]) -> None:
+    for held in tree.get("held_by", []):
+        prose.print(f"{tree['asked']} stands on {escape(held['document'])}, line {held['line_id']}: {held['amount']}")
+    if tree["amount"] is not None:
+        prose.print(f"[bold]{tree['amount']} {tree['currency']}[/bold]  {escape(tree['sentence'])}")
+    shown = table("charge", "from", "to", "quantity", "price", "days", "exact", "amount", "takes back", "rule")
     for part in tree["parts"]:
-        days = f"{part['days']} of {part['cycle_days']}" if part["days"] is not None else ""
+        nothing = part["reverses_nothing"]
         shown.add_row(
             escape(part["charge_type"]),
             part["start"] or "",
             part["end"] or "",
             part["quantity"],
             part["unit_price"] or "",
-            days,
+            f"{part['days']} of {part['cycle_days']}" if part["days"] is not None else "",
             part["exact"],
             part["amount"],
+            part["reverses"] or (f"nothing ({nothing['code']})" if nothing else ""),
             escape(part["rule"] or ""),
         )
-    prose.print(shown)
-    if tree["price"]:
-        price = tree["price"]
-        prose.print(f"Priced by {escape(price['rule'])} ({price['level'].replace('_', ' ')})")
-        for lost in price["lost_to"]:
-            prose.print(f"  [dim]not {escape(lost['rule'])}: {escape(lost['reason'])}[/dim]")
+    if tree["parts"]:
+        prose.print(shown)
+    for reason in tree["reasons"]:
+        prose.print(f"[dim]{reason['kind'].replace('_', ' ')}:[/dim] {escape(reason['text'])}")
+        if reason.get("action"):
+            prose.print(f"  {escape(reason['action'])}")

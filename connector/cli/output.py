@@ -107,6 +107,9 @@ def table(*columns: str) -> Table:
 def show_month(view: dict[str, Any], *, documents: bool = True) -> None:
     """A period for a person: state, balance, documents, findings with what to do."""
     prose.print(f"[bold]{view['period']}[/bold]  {styled(view['state'])}")
+    if view.get("closing"):
+        closing = view["closing"]
+        prose.print(f"Closed on {closing['closed_at'][:10]} by {escape(closing['who'])}; sha256 {closing['hash']}")
     if view["vendor_invoices"]:
         rows = table("vendor invoice", "kind", "currency", "header", "lines", "sum of lines", "")
         for invoice in view["vendor_invoices"]:
@@ -138,7 +141,8 @@ def show_month(view: dict[str, Any], *, documents: bool = True) -> None:
         for document in view["documents"]:
             posting = document["posting"]
             rows.add_row(
-                f"{escape(document['organisation'])} {escape(document['organisation_name'])[:40]}",
+                f"{escape(document['organisation'])} {escape(document['organisation_name'])[:40]}"
+                + (" [yellow](draft correction)[/yellow]" if document["draft"] else ""),
                 document["net_total"],
                 document["currency"],
                 posting["ledger"] or "",

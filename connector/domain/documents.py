@@ -40,12 +40,14 @@ class RuleLost:
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """One exact operation over exact operands; `exact` is its result."""
+    """One exact operation over exact operands; `exact` is its result. `rounded`: what of an earlier step was used on,
+    where it had been rounded before."""
 
     op: str
     operands: tuple[Fraction, ...]
     exact: Fraction
     text: str
+    rounded: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Part:
 
     `reversal`: takes back what an earlier revision invoiced for a line of a voided invoice.
     `reverses`: id of the line whose charge this one credits, "" when none is known.
+    `before`: earlier steps whose result the calculation uses. `split`: whose share of the line this is, "" = all of it.
+    `label`: the cost centre or purchase order it belongs to, where the organisation's lines are grouped so.
     """
 
     line_id: str
@@ -87,11 +91,15 @@ class Part:
     reverses: str = ""
     unit: str = ""
     billing: str = ""
+    before: tuple[Calculation, ...] = ()
+    split: str = ""
+    label: str = ""
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """One line of a document as the ledger gets it."""
+    """One line of a document as the ledger gets it. Ids that its parts do not share are empty."""
 
     id: str
     no: int
@@ -112,6 +120,18 @@ class SummaryLine:
     price_from: date | None
     outlook: str
     parts: tuple[Part, ...]
+    label: str = ""
+
+    @property
+    def usage_invoices(self) -> tuple[str, ...]:
+        """Vendor invoices whose daily rows explain the line: none where it is of several meters or one's share only.
+
+        Also where no row arrived yet: late rows show by themselves.
+        """
+        meters = {(part.subscription_id, part.product_id, part.sku_id) for part in self.parts}
+        if self.kind != "usage" or len(meters) != 1 or any(part.split for part in self.parts):
+            return ()
+        return tuple(sorted({part.invoice_id for part in self.parts if not part.reversal}))
 
 
 @dataclass(frozen=True, slots=True)

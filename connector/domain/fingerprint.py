@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -56,3 +57,33 @@ def _texts(values: Sequence[Any]) -> list[str]:
         else str(value)
         for value in values
     ]
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a value's canonical text."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """A value as JSON that is the same on every database and in every year.
+
+    >>> canonical({"b": Decimal("1.10"), "a": [None, True, date(2026, 10, 1)]})
+    '{"a":[null,true,"2026-10-01"],"b":"1.1"}'
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain_text(value)
+    if isinstance(value, Fraction):
+        return exact_text(value)
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -62,6 +62,9 @@ class ReconciliationLine:
     exchange_rate: Decimal | None = None
     exchange_date: date | None = None
     unit: str = ""
+    publisher: str = field(default="", compare=False)
+    """PublisherName: whose product it is. It says nothing about the charge, and some interfaces leave it out: no part
+    of the id, and two lines that differ in it alone are the same."""
 
 
 @dataclass(frozen=True, slots=True)

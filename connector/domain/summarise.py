@@ -25,26 +25,54 @@ def by_subscription(part: Part) -> GroupKey:
     return (*(text.casefold() for text in ids), part.kind, part.cost_currency)
 
 
+def by_product(part: Part) -> GroupKey:
+    """One line per product, sku and kind, over all subscriptions."""
+    return (part.product_id.casefold(), part.sku_id.casefold(), part.kind, part.cost_currency)
+
+
+def by_kind(part: Part) -> GroupKey:
+    """One line per kind of charge."""
+    return (part.kind, part.cost_currency)
+
+
+def by_label(part: Part) -> GroupKey:
+    """The default lines, each within its cost centre or purchase order."""
+    return (part.label, *by_subscription(part))
+
+
+GROUPINGS: dict[str, Grouping] = {
+    "": by_subscription,
+    "subscription": by_subscription,
+    "product": by_product,
+    "kind": by_kind,
+    "cost_centre": by_label,
+    "purchase_order": by_label,
+}
+_LABELS = {"cost_centre": "Cost centre", "purchase_order": "Purchase order"}
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentHead:
-    """Whose document it is."""
+    """Whose document it is, and how its lines are grouped ("" = by subscription)."""
 
     partner: str
     organisation: str
     period: str
     currency: str
     revision: int
+    grouping: str = ""
 
 
-def summarise(head: DocumentHead, parts: Iterable[Part], grouping: Grouping = by_subscription) -> Document:
+def summarise(head: DocumentHead, parts: Iterable[Part]) -> Document:
     """One document from its parts. The order of lines and parts does not depend on the order they came in."""
+    grouping = GROUPINGS[head.grouping]
     groups: dict[GroupKey, list[Part]] = {}
     for part in parts:
         groups.setdefault(grouping(part), []).append(part)
     key = document_key(head.partner, head.organisation, head.period, head.currency, head.revision)
-    ordered = sorted(groups.items(), key=lambda item: (_product_of(item[1]), item[0]))
+    ordered = sorted(groups.items(), key=lambda item: (*_label_order(item[1]), _product_of(item[1]), item[0]))
     lines = tuple(
-        _line(key, no, group_key, sorted(group, key=_order), head.currency)
+        _line(head, key, no, group_key, sorted(group, key=_order))
         for no, (group_key, group) in enumerate(ordered, start=1)
     )
     costs: dict[str, list[Decimal]] = {}
@@ -62,34 +90,36 @@ def summarise(head: DocumentHead, parts: Iterable[Part], grouping: Grouping = by
     )
 
 
-def _line(key: str, no: int, group_key: GroupKey, parts: Sequence[Part], currency: str) -> SummaryLine:
-    first = parts[0]
+def _line(head: DocumentHead, key: str, no: int, group_key: GroupKey, parts: Sequence[Part]) -> SummaryLine:
+    first, currency = parts[0], head.currency
     amount = to_currency(total([part.amount for part in parts]), currency)
     quantity, unit_price = natural_quantity(parts, amount, currency)
-    name = _product_of(parts)
+    name = wording.product_names(parts)
+    label = wording.label_text(_LABELS.get(head.grouping, ""), first.label)
     start = min((part.start for part in parts if part.start), default=None)
     end = max((part.end for part in parts if part.end), default=None)
     rules = [part.rule for part in parts if part.rule is not None]
     return SummaryLine(
         id=short_id("s", key, *group_key),
         no=no,
-        text=wording.line_text(first.kind, name, parts, start, end, _shown_price(parts, quantity, currency)),
+        text=label + wording.line_text(first.kind, name, parts, start, end, _shown_price(parts, quantity, currency)),
         kind=first.kind,
         quantity=quantity,
         unit_price=unit_price,
         amount=amount,
         cost=total([part.cost for part in parts]),
         cost_currency=first.cost_currency,
-        tenant_id=first.tenant_id,
-        subscription_id=first.subscription_id,
-        product_id=first.product_id,
-        sku_id=first.sku_id,
+        tenant_id=_shared([part.tenant_id for part in parts]),
+        subscription_id=_shared([part.subscription_id for part in parts]),
+        product_id=_shared([part.product_id for part in parts]),
+        sku_id=_shared([part.sku_id for part in parts]) if wording.one_product(parts) else "",
         product_name=name,
-        sentence=wording.sentence(first.kind, name, parts, currency, amount),
+        sentence=label + wording.sentence(first.kind, name, parts, currency, amount),
         price_text=_price_text(parts, currency),
         price_from=max((rule.valid_from for rule in rules if rule.valid_from), default=None),
         outlook=wording.outlook(parts, currency) if first.kind in ("advance", "proration") else "",
         parts=tuple(parts),
+        label=first.label if head.grouping in _LABELS else "",
     )
 
 
@@ -111,6 +141,8 @@ def natural_quantity(parts: Sequence[Part], amount: Decimal, currency: str) -> t
     prices = {part.unit_price for part in parts}
     if len(prices) != 1 or any(part.days != part.cycle_days or part.amount < 0 for part in parts):
         return one
+    if not wording.one_product(parts):
+        return one
     price = prices.pop()
     if price is None or (price * 10 ** minor_units(currency)).denominator != 1:
         return one
@@ -131,13 +163,24 @@ def _price_text(parts: Sequence[Part], currency: str) -> str:
         "global_offer": "our special offer",
         "global": "our price list",
     }
-    rule = priced[-1].rule
-    assert rule is not None
+    latest = priced if len({part.subscription_id for part in priced}) > 1 else priced[-1:]
+    found = [levels.get(part.rule.level, "our price list") for part in latest if part.rule is not None]
+    source = " and ".join(dict.fromkeys(found))
     prices = {part.unit_price for part in priced}
-    source = levels.get(rule.level, "our price list")
-    if len(prices) == 1 and (price := prices.pop()) is not None:
+    if len(prices) == 1 and wording.one_product(priced) and (price := prices.pop()) is not None:
         return f"{wording.price_digits(price, currency)} {currency} for each unit and full cycle, from {source}"
     return f"From {source}"
+
+
+def _shared(ids: Sequence[str]) -> str:
+    """The id that all parts have, in any case, or "" where they differ."""
+    return ids[0] if len({text.casefold() for text in ids}) == 1 else ""
+
+
+def _label_order(parts: Sequence[Part]) -> tuple[bool, str]:
+    """By cost centre or purchase order; what belongs to none comes last."""
+    label = parts[0].label
+    return label.startswith("(no "), label
 
 
 def _product_of(parts: Sequence[Part]) -> str:

@@ -7,8 +7,8 @@ from connector.errors import Refused
 from connector.flows.check import check_invoice
 from connector.flows.price import price_period
 from connector.flows.world import World
+from connector.store import closings, periods
 from connector.store import lines as stored_lines
-from connector.store import periods
 from connector.store.audit import append
 from connector.store.database import database_now, writing
 
@@ -21,6 +21,11 @@ def accept_difference(world: World, period: str, invoice_id: str, reason: str, w
             raise Refused(
                 f"{period} has no vendor invoice {invoice_id}.",
                 action=f"See `connector month show {period}`.",
+            )
+        if closings.is_closed(connection, period):
+            raise Refused(
+                f"{period} is closed: its balance stays as it is.",
+                action=f"What came later is corrected: `connector rerate {period}`.",
             )
         lines = list(stored_lines.lines_of_invoice(connection, invoice_id))
         aside = stored_lines.quarantined_of(connection, invoice_id)

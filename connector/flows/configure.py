@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -18,69 +17,29 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connector.errors import Misconfigured
+from connector.flows import import_sheets, price_warnings
+from connector.flows.import_report import ImportReport
 from connector.ledgers import LedgerInfo, check_settings, discover
-from connector.store import audit, decisions
-from connector.store.database import writing
-from connector.store.imports import Change, Difference, apply, compare
-from mappings.decided import key_of
+from connector.store import audit, decisions, price_sheets
+from connector.store.database import database_now, reading, writing
+from connector.store.imports import Difference, apply, compare
+from connector.store.price_sheets import ImportedSheet
+from mappings.cost_centres import CostCentreShare, PurchaseOrder
+from mappings.credits import CreditPolicy
+from mappings.decided import key_of, rule_id
 from mappings.formats import KINDS, Kind, Report, Row, RowError, read
 from mappings.ledger_file import LedgerConnection, Reference
 from mappings.links import Organisation, TenantLink
+from mappings.price_checks import PriceWarning
+from mappings.price_rows import unlikely_percentages
 from mappings.pricelist import PriceRule, Service
 from mappings.tables_in import MAX_BYTES
 
+__all__ = ["ImportReport", "import_file", "overlaps", "resolve_ledger_settings"]
+
 SHOWN_CHANGES = 200
-SHOWN_ERRORS = 1000
-_VALUE_LIMIT = 80
 # Rows of these carry the number of their import, so the audit only counts the added ones.
 _COUNTED = ("prices", "list-prices")
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import did, or would do. With errors nothing was changed and all counts of changes are 0.
-
-    `skipped`: rows of Microsoft's price sheet that hold no list price. `notes`: columns kept as notes.
-    """
-
-    kind: Kind
-    file: str
-    dry_run: bool
-    rows: int
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    skipped: int = 0
-    notes: tuple[str, ...] = field(default=())
-    errors: tuple[RowError, ...] = field(default=())
-    changes: tuple[Change, ...] = field(default=())
-    import_no: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """For the command line and the API; the first errors and changes, the counts are complete."""
-        counts = ("rows", "added", "changed", "unchanged", "removed", "skipped")
-        return {
-            "kind": self.kind,
-            "file": self.file,
-            "dry_run": self.dry_run,
-            **{name: getattr(self, name) for name in counts},
-            "notes": list(self.notes),
-            "error_count": len(self.errors),
-            "errors": [
-                {
-                    "row": error.row,
-                    "column": error.column,
-                    "value": error.value[:_VALUE_LIMIT],
-                    "text": error.text,
-                }
-                for error in self.errors[:SHOWN_ERRORS]
-            ],
-            "changes": [
-                {"action": change.action, "key": change.key, "before": change.before, "after": change.after}
-                for change in self.changes
-            ],
-        }
 
 
 def import_file(
@@ -91,35 +50,77 @@ def import_file(
     dry_run: bool = False,
     replace: bool = False,
     who: str = "cli",
+    why: str = "",
+    month: str = "",
+    sheet: ImportedSheet | None = None,
     ledger_kinds: Mapping[str, LedgerInfo] | None = None,
+    today: date | None = None,
+    all_changes: bool = False,
+    large_percentages: bool = False,
 ) -> ImportReport:
-    """Import a file, all rows or none. Raises Misconfigured when there is no such file or kind."""
+    """Import a file, all rows or none. Raises Misconfigured when there is no such file or kind.
+
+    `why`: the reason, kept with the change set. `today`: for warnings about dates, by default the database's day.
+    `all_changes`: the report names each of them. `large_percentages`: a mark-up of 1900 % is meant.
+
+    `month` (YYYY-MM): of one of Microsoft's files that does not tell its own, by default the current one. `sheet`:
+    what is known of a price sheet before it is read; its fingerprint is made here.
+    """
     if kind not in KINDS:
         raise Misconfigured(f"{kind!r} is not a kind of import.", action=f"Use one of {', '.join(KINDS)}.")
     content = _content(path)
-    report = read(kind, content)
+    report = read(kind, content, month=month)
+    sha256 = hashlib.sha256(content).hexdigest()
+    del content
     if kind == "ledgers":
         # what the registry knows about a row is a mistake of the row like any other
         report = _checked_ledgers(report, path, discover() if ledger_kinds is None else ledger_kinds)
     seen = ImportReport(kind, path.name, dry_run, report.total, skipped=report.skipped, notes=report.extra)
     with writing(engine) as connection:
-        difference = compare(connection, report, replace_all=replace)
+        of = import_sheets.sheet_of(connection, report, sheet, month, sha256)
+        if of is None:
+            difference = compare(connection, report, replace_all=replace)
+        else:
+            difference = price_sheets.compare_sheet(connection, report.rows, of, replace_all=replace)
         errors = [*report.errors, *_against_database(connection, report, difference, replace)]
+        errors += [] if large_percentages else unlikely_percentages(report.rows)
+        errors += import_sheets.refusals(connection, report, of, replace) if of else ()
         if errors:
             errors.sort(key=lambda error: error.row)
             return dataclasses.replace(seen, errors=tuple(errors))
-        number = _record(connection, kind, difference, path.name, hashlib.sha256(content).hexdigest(), who)
+        day = today or database_now(connection).date()
+        before = price_warnings.rule_warnings(connection, day) if kind == "prices" and difference else []
+        begun = import_sheets.remember(connection, report, of, path.name, who, why, replace) if of else None
+        number = _record(connection, kind, difference, path.name, sha256, who, why, begun)
+        warnings: tuple[PriceWarning, ...] = ()
         if dry_run:
+            warnings = _warnings(connection, difference, day, before)
             connection.rollback()
+    if not dry_run:
+        # nobody who wants to write waits for these
+        with reading(engine) as connection:
+            warnings = _warnings(connection, difference, day, before)
     return dataclasses.replace(
         seen,
         added=len(difference.added),
         changed=len(difference.changed),
         unchanged=difference.unchanged,
         removed=len(difference.removed),
-        changes=tuple(islice(difference.changes(), SHOWN_CHANGES)),
+        changes=tuple(islice(difference.changes(), None if all_changes else SHOWN_CHANGES)),
         import_no=None if dry_run else number,
+        sheet=of,
+        warnings=warnings,
     )
+
+
+def _warnings(
+    connection: Connection, difference: Difference, today: date, before: list[PriceWarning]
+) -> tuple[PriceWarning, ...]:
+    """What to look at because of an import of prices; it refuses nothing."""
+    rows = [*difference.added, *(row for _, row in difference.changed)]
+    rules = [dataclasses.replace(row.value, id=rule_id(row.value)) for row in rows if isinstance(row.value, PriceRule)]
+    gone = any(isinstance(old.value, PriceRule) for old in difference.removed)
+    return price_warnings.of_import(connection, today, rules, before) if rules or gone else ()
 
 
 def resolve_ledger_settings(settings: Mapping[str, str | Reference], environ: Mapping[str, str]) -> dict[str, str]:
@@ -166,10 +167,17 @@ def _content(path: Path) -> bytes:
 
 
 def _record(
-    connection: Connection, kind: Kind, difference: Difference, file_name: str, sha256: str, who: str
+    connection: Connection,
+    kind: Kind,
+    difference: Difference,
+    file_name: str,
+    sha256: str,
+    who: str,
+    why: str = "",
+    begun: int | None = None,
 ) -> int | None:
     """Write the rows, the import and its line in the audit; nothing when nothing changes."""
-    number = apply(connection, kind, difference, file_name=file_name, sha256=sha256, who=who)
+    number = apply(connection, kind, difference, file_name=file_name, sha256=sha256, who=who, why=why, import_no=begun)
     if number is None:
         return None
     before: list[tuple[str, str]] = []
@@ -185,7 +193,7 @@ def _record(
         "unchanged": difference.unchanged, "rows": after,
     }  # fmt: skip
     subject = f"{kind} {file_name}"
-    audit.append(connection, who, "import", subject, _json(before), _json(counts))
+    audit.append(connection, who, "import", subject, _json(before), _json(counts), why)
     return number
 
 
@@ -213,9 +221,9 @@ def _against_database(
 
 def _unknown_names(row: Row[Any], codes: set[str], ledger_names: set[str]) -> Iterator[RowError]:
     match row.value:
-        case TenantLink() | PriceRule() | Service():
+        case TenantLink() | PriceRule() | Service() | CreditPolicy() | CostCentreShare() | PurchaseOrder():
             code = row.value.organisation
-            if code not in codes and not (code == "" and isinstance(row.value, PriceRule)):
+            if code not in codes and not (code == "" and isinstance(row.value, PriceRule | Service | CreditPolicy)):
                 text = "no organisation has this code; import it first, and mind upper and lower case"
                 yield RowError(row.no, "organisation", text, code)
         case Organisation(ledger=name) if name and ledger_names and name not in ledger_names:

@@ -22,8 +22,8 @@ from connector.sources import RawFile, raw_file
 from connector.sources.fields import Origin
 from connector.sources.file_import import DateOrder, DecimalSign, FileForm, read_portal_file, sniff
 from connector.sources.usage_rows import read_usage_records
+from connector.store import closings, periods
 from connector.store import lines as stored
-from connector.store import periods
 from connector.store.database import reading, writing
 from connector.store.usage_load import UsageLoad
 
@@ -137,6 +137,13 @@ def _import_one(
     aside = [line for line, _, _ in decoded if isinstance(line, QuarantinedLine)]
     with reading(world.engine) as connection:
         known = periods.invoice(connection, invoice_id)
+        closed = closings.closed_invoice(connection, invoice_id)
+    if closed:
+        raise Refused(
+            f"{invoice_id} belongs to {closed}, which is closed: its lines and files stay as they are.",
+            code="period_closed",
+            action=f"What changed is corrected with `connector rerate {closed}`.",
+        )
     header = _header(invoice_id, [line for _, _, line in good], known, header_total, period)
     remarks = tuple(remark for file in files for remark in file.form.remarks)
     state = PeriodState.NOT_CHECKED
@@ -231,8 +238,18 @@ def _keep(
         periods.upsert_invoice(connection, header, source="file")
         stored.forget_lines(connection, header.id)
         ids = [
-            stored.add_file(connection, header.id, "portal", tag, copy.name, str(copy.path), copy.size, copy.sha256)
-            for copy in copies
+            stored.add_file(
+                connection,
+                header.id,
+                "portal",
+                tag,
+                copy.name,
+                str(copy.path),
+                copy.size,
+                copy.sha256,
+                {"decimal": file.form.decimal_sign, "dates": file.form.date_order},
+            )
+            for copy, file in zip(copies, files, strict=True)
         ]
         stored.use_files(connection, ids)
         stored.add_lines(connection, ((ids[index], row, line) for index, row, line in good))

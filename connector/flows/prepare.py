@@ -5,31 +5,38 @@ Nothing is written here: flows/price.py records it, a dry computation (re-rating
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
 from connector.domain.balance import Finding
 from connector.domain.cycles import SubscriptionFacts, subscription_facts
 from connector.domain.documents import Calculation, Part, RuleLost, RuleUsed
-from connector.domain.lines import QuarantinedLine, ReconciliationLine
+from connector.domain.lines import QuarantinedLine, ReconciliationLine, UsageKey
 from connector.domain.money import total
+from connector.flows.allot import Allotment, allotted
 from connector.flows.check import InvoiceCheck, check_invoice
+from connector.flows.inputs import Delivered, inputs_of, lines_by_invoice
 from connector.flows.make_documents import Made, make_documents
+from connector.flows.manual_parts import add_manual_lines
 from connector.flows.reversals import charges_by_subscription, earlier_charges, reversed_by
 from connector.flows.services import service_parts
 from connector.flows.world import World
-from connector.store import decisions, documents, periods
+from connector.store import decisions, document_parts, documents, periods, price_sheets
 from connector.store import lines as stored_lines
 from connector.store import usage as usage_store
 from connector.store.database import database_now
 from connector.store.periods import StoredInvoice
+from mappings.cost_centres import NO_COST_CENTRE
+from mappings.credits import CreditPolicies
 from mappings.links import by_tenant, resolve
-from mappings.price import Book, PricedLine, price_line
-from mappings.price_findings import rule_name
+from mappings.price import Book, PricedLine, Step, price_line
+from mappings.price_findings import no_cost_centre, no_usage_to_split, rule_name
 from mappings.resolve import PriceBook, PriceSheet
 
 
@@ -39,7 +46,7 @@ class Run:
 
     signature: tuple[object, ...]
     decided_import: int = 0
-    inputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
     parts: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     placements: list[tuple[str, str, str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -48,6 +55,7 @@ class Run:
     waiting_for: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     checks: list[InvoiceCheck] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
+    usage_folders: dict[UsageKey, str] = field(default_factory=dict)
 
     def place(self, currency: str, outcome: str, cost: Decimal) -> None:
         self.sums.setdefault(currency, {}).setdefault(outcome, []).append(cost)
@@ -56,26 +64,34 @@ class Run:
         return total(self.sums.get(currency, {}).get(outcome, []))
 
 
-def prepare(world: World, connection: Connection, period: str, as_of: int | None = None) -> Run:
+def prepare(
+    world: World,
+    connection: Connection,
+    period: str,
+    as_of: int | None = None,
+    delivered: Mapping[str, Delivered] | None = None,
+) -> Run:
     """Everything a run decides, from one state of the database; writes nothing.
 
-    `as_of`: with what the partner had decided by that change set; None means now.
+    `as_of`: with what the partner had decided by that change set; None means now. `delivered`: lines that take the
+    place of an invoice's own (re-rating); given, also when empty, nothing is computed from what was charged before.
     """
     run = Run(signature(connection, period))
-    book = load_book(connection, as_of)
     run.decided_import = decisions.latest_import(connection) if as_of is None else as_of
     invoices = periods.invoices_of(connection, period)
-    run.inputs = {item.header.id: item.set_tag for item in invoices}
     live = [item for item in invoices if not item.header.voided]
     settled = {item.header.id for item in invoices if item.header.voided or item.arrival == "whole"}
-    lines = {item.header.id: list(stored_lines.lines_of_invoice(connection, item.header.id)) for item in live}
+    lines = lines_by_invoice(connection, live, delivered or {})
+    book = load_book(connection, as_of, {line.product_id for group in lines.values() for line in group})
     facts = subscription_facts(line for group in lines.values() for line in group)
     earlier = earlier_charges(connection, period, lines.values())
+    run.inputs = inputs_of(connection, invoices, earlier, delivered or {})
     charges = charges_by_subscription([*(line for group in lines.values() for line in group), *earlier])
     done, of = 0, sum(map(len, lines.values()))
     for item in live:
         quarantined = stored_lines.quarantined_of(connection, item.header.id)
         usage = stored_lines.usage_groups_of(connection, item.header.id)
+        run.usage_folders |= {key: group.folder for key, group in usage.items()}
         mine = lines[item.header.id]
         check = check_invoice(item, mine, quarantined, usage, database_now(connection))
         run.checks.append(check)
@@ -87,22 +103,67 @@ def prepare(world: World, connection: Connection, period: str, as_of: int | None
             done += 1
             if done % 1000 == 0:
                 world.progress(f"Pricing {period}", done, of)
-    services = decisions.services(connection, as_of)
-    for organisation, part, currency in service_parts(services, book.organisations, period):
-        run.parts.setdefault((organisation, currency), []).append(part)
-    run.made = make_documents(world.partner, connection, period, run.parts, run.line_ids, settled)
+    _add_own(run, connection, period, book, as_of, anew=delivered is not None)
+    _allot(run, connection, book, as_of)
+    groupings = {code: organisation.grouping for code, organisation in book.organisations.items()}
+    run.made = make_documents(world.partner, connection, period, run.parts, run.line_ids, settled, groupings)
     run.findings += _hold(run)
     return run
 
 
-def load_book(connection: Connection, as_of: int | None = None) -> Book:
-    """The snapshot of the partner's decisions that a run uses (fault 54), now or as of a change set."""
+def _add_own(
+    run: Run, connection: Connection, period: str, book: Book, as_of: int | None, *, anew: bool = False
+) -> None:
+    """What the partner charges beside Microsoft's lines: services, then lines and discounts added by hand.
+
+    `anew`: a discount is one of what the lines cost now, not of what was charged for them (re-rating).
+    """
+    services = decisions.services(connection, as_of)
+    for organisation, part, currency in service_parts(services, book.organisations, period, list(run.parts)):
+        run.parts.setdefault((organisation, currency), []).append(part)
+    by_hand = decisions.manual_lines(connection, period, as_of)
+    if not by_hand:
+        return
+    billed: dict[tuple[str, str, str], Decimal] = {}
+    for item in [] if anew else document_parts.issued(connection, period):
+        key = (item.organisation, item.currency, item.part.line_id)
+        billed[key] = billed.get(key, Decimal(0)) + item.part.amount
+    add_manual_lines(run.parts, by_hand, billed)
+
+
+def _allot(run: Run, connection: Connection, book: Book, as_of: int | None) -> None:
+    """Under cost centres or purchase orders, where an organisation's lines are grouped so."""
+    allotment = Allotment.of(connection, as_of)
+
+    def weights_of(code: str, part: Part) -> list[usage_store.GroupWeight]:
+        key = UsageKey(part.invoice_id, part.tenant_id, part.subscription_id, part.product_id, part.sku_id)
+        folder = run.usage_folders.get(key)
+        found = usage_store.weights(Path(folder), key) if folder else []
+        if not any(one.weight > 0 for one in found):
+            run.findings.append(no_usage_to_split(code, part))
+        return found
+
+    for (code, currency), parts in run.parts.items():
+        organisation = book.organisations[code]
+        run.parts[code, currency] = allotted(parts, organisation, currency, allotment, partial(weights_of, code))
+        nobodys = [part for part in run.parts[code, currency] if part.label == NO_COST_CENTRE and part.cost]
+        run.findings += [no_cost_centre(code, part) for part in nobodys]
+
+
+def load_book(connection: Connection, as_of: int | None = None, products: Collection[str] | None = None) -> Book:
+    """The snapshot of the partner's decisions that a run uses (fault 54), now or as of a change set.
+
+    `products`: the only ones that will be asked for; price sheets hold some hundred thousand others.
+    """
     return Book(
         organisations=decisions.organisations(connection, as_of),
         links=by_tenant(decisions.tenant_links(connection, as_of)),
         prices=PriceBook.of(decisions.price_rules(connection, as_of)),
-        sheet=PriceSheet.of(decisions.list_prices(connection, as_of)),
+        sheet=PriceSheet.of(
+            decisions.list_prices(connection, as_of, products), price_sheets.known_months(connection, as_of)
+        ),
         rates=decisions.rates(connection, as_of),
+        credits=CreditPolicies.of(decisions.credit_policies(connection, as_of)),
     )
 
 
@@ -164,7 +225,8 @@ def part_of(priced: PricedLine, reverses: str) -> Part:
         quantity=abs(line.billable_quantity),
         unit_price=priced.unit_price,
         amount=priced.amount,
-        calculation=Calculation(priced.step.op, priced.step.operands, priced.step.exact, priced.step.text),
+        calculation=_calculation(priced.step),
+        before=tuple(_calculation(step) for step in priced.before),
         cost=line.subtotal,
         cost_currency=line.currency,
         rule=RuleUsed(rule.id, rule.version, rule_name(rule), rule.level, rule.valid_from, rule.valid_to)
@@ -177,6 +239,10 @@ def part_of(priced: PricedLine, reverses: str) -> Part:
         unit=line.unit,
         billing=line.billing,
     )
+
+
+def _calculation(step: Step) -> Calculation:
+    return Calculation(step.op, step.operands, step.exact, step.text)
 
 
 def _name(line: ReconciliationLine) -> str:

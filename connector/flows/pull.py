@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -23,8 +23,8 @@ from connector.sources.graph_export import ExportRequest, Patience, export
 from connector.sources.partner_center import fetch_line_items
 from connector.sources.raw_lines import RawRecord, UnreadableFile, read_json_lines, read_line_item_pages
 from connector.sources.usage_rows import UsageBatch, UsageResult, read_usage_lines, read_usage_records
+from connector.store import closings, periods, usage
 from connector.store import lines as stored
-from connector.store import periods, usage
 from connector.store.database import database_now, reading, writing
 from connector.store.lines import UsageGroup
 from connector.store.periods import StoredInvoice
@@ -59,7 +59,11 @@ def needs_pull(connection: Connection, item: StoredInvoice, *, again: bool = Fal
     lines = list(stored.lines_of_invoice(connection, item.header.id))
     groups = stored.usage_groups_of(connection, item.header.id)
     check = check_invoice(item, lines, quarantined, groups, database_now(connection))
-    return bool(quarantined) or any(finding.code in ("header_differs", "usage_missing") for finding in check.findings)
+    found = {finding.code for finding in check.findings}
+    if closings.closed_invoice(connection, item.header.id):
+        # its lines stay, and another header is a change that `rerate` answers
+        return "usage_missing" in found
+    return bool(quarantined) or not found.isdisjoint(("header_differs", "usage_missing"))
 
 
 def pull_invoice(world: World, invoice_id: str) -> ConnectorError | None:
@@ -107,10 +111,17 @@ def _pull(world: World, item: StoredInvoice) -> None:
             action="It is pulled again by itself.",
         )
     tag = hashlib.sha256("\n".join(f"{one.kind} {one.tag}" for one in found).encode()).hexdigest()[:32]
-    if not (item.arrival == "whole" and item.set_tag == tag):
+    with reading(world.engine) as connection:
+        closed = closings.closed_invoice(connection, item.header.id)
+    if closed:
+        _keep_beside(world, item.header.id, found, tag)
+        tag = item.set_tag
+    elif not (item.arrival == "whole" and item.set_tag == tag):
         load_lines(world, item.header.id, found, may_be_empty=item.header.header_total == 0 or item.header.voided)
     if item.header.platform == "new_commerce" and _has_usage(world, item.header.id):
         _pull_usage(world, item)
+    if closed and item.arrival == "whole":
+        return
     with writing(world.engine) as connection:
         periods.set_arrival(connection, item.header.id, "whole", "", tag)
 
@@ -118,6 +129,15 @@ def _pull(world: World, item: StoredInvoice) -> None:
 def _folder(world: World, invoice_id: str) -> Path:
     folder = world.data_dir / "raw" / invoice_id
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _fresh_folder(world: World, invoice_id: str) -> Path:
+    """A folder nobody has written to: pages have the same names every time, and what arrived before is evidence."""
+    number = 1
+    while (folder := _folder(world, invoice_id) / f"pages-{number}").exists():
+        number += 1
+    folder.mkdir()
     return folder
 
 
@@ -161,7 +181,7 @@ def _v1_set(world: World, item: StoredInvoice, provider: str, item_type: str) ->
         world.progress(f"{item.header.id} {provider}: {text}", done_bytes, total_bytes or 0)
 
     files = fetch_line_items(
-        world.microsoft(), item.header.id, provider, item_type, _folder(world, item.header.id), progress=show
+        world.microsoft(), item.header.id, provider, item_type, _fresh_folder(world, item.header.id), progress=show
     )
     tag = hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()[:32]
     kind = "usage" if item_type == "usagelineitems" else provider
@@ -186,7 +206,7 @@ def _legacy_sets(world: World, item: StoredInvoice) -> list[Fetched | None]:
     return found
 
 
-_PLATFORMS: dict[str, LinePlatform] = {"office": "legacy_license", "azure": "legacy_usage"}
+PLATFORMS: dict[str, LinePlatform] = {"office": "legacy_license", "azure": "legacy_usage"}
 
 
 def load_lines(world: World, invoice_id: str, sets: list[Fetched], *, may_be_empty: bool) -> None:
@@ -216,6 +236,14 @@ def load_lines(world: World, invoice_id: str, sets: list[Fetched], *, may_be_emp
     world.passed("lines_loaded")
 
 
+def _keep_beside(world: World, invoice_id: str, sets: list[Fetched], tag: str) -> None:
+    """Other lines for an invoice of a closed period: kept as evidence for `rerate`, the closed rows stay."""
+    with reading(world.engine) as connection:
+        last = closings.latest_files(connection, invoice_id)
+    if {file.sha256 for file in last} != {file.sha256 for one in sets for file in one.files}:
+        _register(world, invoice_id, [replace(one, tag=tag) for one in sets])
+
+
 def _register(world: World, invoice_id: str, sets: list[Fetched]) -> dict[str, int]:
     with writing(world.engine) as connection:
         return {
@@ -235,7 +263,7 @@ def _decoded(
         read = read_json_lines if one.kind == "reconciliation" else read_line_item_pages
         for file in one.files:
             file_id = numbered[f"{one.kind}/{file.name}"]
-            origin = Origin(invoice_id, str(file_id), _PLATFORMS.get(one.kind, "new_commerce"))
+            origin = Origin(invoice_id, str(file_id), PLATFORMS.get(one.kind, "new_commerce"))
             parts.append((origin, read(file.path)))
     return placed(parts)
 

@@ -115,6 +115,8 @@ def _plan(
     has_money: bool,
     release: bool,
 ) -> Planned:
+    if document.draft:
+        return Planned(document, "skip", document.held_reason)
     if not has_money:
         return Planned(document, "skip", "all lines are 0.00: nothing goes to the ledger")
     if document.held_reason and not document.frozen:

@@ -19,12 +19,22 @@ def is_finished(steps: dict[str, Posting], *, finalise: bool) -> bool:
 
 def is_pushed(connection: Connection, period: str, ledgers: Iterable[LedgerConnection]) -> bool:
     """Every document that goes to a ledger is there. A period without any such document is not pushed."""
+    return not unfinished(connection, period, ledgers) and bool(documents.with_money(connection, period))
+
+
+def unfinished(connection: Connection, period: str, ledgers: Iterable[LedgerConnection]) -> list[tuple[str, str]]:
+    """The documents that go to a ledger and are not there, verified: (document id, what is missing)."""
     by_name = {ledger.name: ledger for ledger in ledgers}
     steps = postings.of_period(connection, period)
-    with_money = documents.with_money(connection, period)
-    for document_id in with_money:
+    found = []
+    for document_id in sorted(documents.with_money(connection, period)):
         mine = steps.get(document_id, {})
         ledger = by_name.get(mine["create"].ledger) if "create" in mine else None
-        if ledger is None or not is_finished(mine, finalise=ledger.finalise):
-            return False
-    return bool(with_money)
+        if not mine:
+            found.append((document_id, f"it was never pushed: `connector push {period}`"))
+        elif ledger is None:
+            found.append((document_id, "its ledger is not connected any more"))
+        elif not is_finished(mine, finalise=ledger.finalise):
+            last = mine.get("finalise", mine["create"])
+            found.append((document_id, last.last_error or f"it is {last.state} (`connector push {period}`)"))
+    return found

@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.domain.balance import Balance, Finding
-from connector.domain.explain import ExplainStep, recalculate, steps_from
-from connector.domain.money import amount_text, exact_text, plain_text, total
+from connector.domain.money import amount_text, plain_text, total
 from connector.domain.period import PeriodState
 from connector.domain.posting import Posting, PostingState
+from connector.flows.close import changes_after
 from connector.flows.push_month import PushResult
 from connector.flows.world import World
-from connector.store import document_parts, documents, links, periods, postings
+from connector.store import closings, documents, links, periods, postings
 from connector.store import lines as stored_lines
+from connector.store.closings import Closing
 from connector.store.database import reading, writing
-from connector.store.document_parts import StoredPart
 from connector.store.documents import StoredDocument, StoredLine
 
 Json = dict[str, Any]
@@ -35,13 +35,29 @@ def month(world: World, period: str) -> Json:
             "period": period,
             "state": str(state),
             "vendor_invoices": [_invoice(connection, item) for item in invoices],
-            "balance": [_balance(balance) for balance in periods.balances_of(connection, period)],
+            "balance": [balance_view(balance) for balance in periods.balances_of(connection, period)],
             "documents": [
                 _document(world, connection, document, lines.get(document.id, []), pushed.get(document.id, {}))
                 for document in documents.of_period(connection, period)
             ],
-            "findings": [_finding(finding) for finding in periods.findings_of(connection, period)],
+            "findings": [
+                finding_view(finding)
+                for finding in [*changes_after(connection, period), *periods.findings_of(connection, period)]
+            ],
+            "closing": closing_view(closings.of_period(connection, period)),
         }
+
+
+def closing_view(closing: Closing | None) -> Json | None:
+    """When, by whom and why a period was closed, and the SHA-256 of its certificate; None while it is open."""
+    if closing is None:
+        return None
+    return {
+        "closed_at": closing.closed_at.isoformat(timespec="seconds"),
+        "who": closing.who,
+        "why": closing.why,
+        "hash": closing.hash,
+    }
 
 
 def pushed(world: World, period: str, result: PushResult) -> Json:
@@ -78,7 +94,7 @@ def month_list(world: World) -> list[Json]:
                     "state": str(state),
                     "vendor_invoices": len(periods.invoices_of(connection, period)),
                     "documents": len(documents.of_period(connection, period)),
-                    "balance": [_balance(balance) for balance in balances],
+                    "balance": [balance_view(balance) for balance in balances],
                 }
             )
         return rows
@@ -111,7 +127,7 @@ def _invoice(connection: Connection, item: periods.StoredInvoice) -> Json:
     }
 
 
-def _balance(balance: Balance) -> Json:
+def balance_view(balance: Balance) -> Json:
     currency = balance.currency
     return {
         "currency": currency,
@@ -146,6 +162,9 @@ def _document(
         "currency": currency,
         "kind": document.kind,
         "revision": document.revision,
+        "origin": document.origin,
+        "draft": document.draft,
+        "reason": document.reason or None,
         "net_total": amount_text(document.net_total, currency),
         "cost_total": amount_text(one_cost[1], one_cost[0]) if one_cost else ("0.00" if not document.costs else None),
         "cost_currency": one_cost[0] if one_cost else None,
@@ -206,7 +225,7 @@ def posting_of(document: StoredDocument, steps: dict[str, Posting]) -> Json:
     }
 
 
-def _finding(finding: Finding) -> Json:
+def finding_view(finding: Finding) -> Json:
     return {
         "code": finding.code,
         "severity": finding.severity,
@@ -216,70 +235,4 @@ def _finding(finding: Finding) -> Json:
         "where": finding.where or None,
         "text": finding.text,
         "action": finding.action,
-    }
-
-
-def explain(world: World, line_id: str) -> Json | None:
-    """The tree of reasons of one invoice line (interfaces.md section 6), checked by the second calculator."""
-    with reading(world.engine) as connection:
-        line = documents.line(connection, line_id)
-        if line is None:
-            return None
-        document = documents.one(connection, line.document_id)
-        assert document is not None
-        parts = document_parts.parts_of(connection, line_id, document.currency)
-    currency = document.currency
-    steps = steps_from([part.step for part in parts], line.amount, currency)
-    rules = [part for part in parts if part.rule is not None]
-    return {
-        "line_id": line.id,
-        "amount": amount_text(line.amount, currency),
-        "currency": currency,
-        "sentence": line.sentence,
-        "steps": [_step(step) for step in steps],
-        "parts": [_part(part, currency) for part in parts],
-        "price": _price(rules[-1]) if rules else None,
-        "recalculated": recalculate(steps, currency),
-    }
-
-
-def _step(step: ExplainStep) -> Json:
-    return {
-        "op": step.op,
-        "operands": list(step.operands),
-        "exact": step.exact,
-        "rounded": step.rounded,
-        "text": step.text,
-    }
-
-
-def _part(part: StoredPart, currency: str) -> Json:
-    return {
-        "detail_line": part.line_id,
-        "charge_type": part.charge_type,
-        "start": part.start.isoformat() if part.start else None,
-        "end": part.end.isoformat() if part.end else None,
-        "days": part.days,
-        "cycle_days": part.cycle_days,
-        "quantity": plain_text(part.quantity),
-        "unit_price": None if part.unit_price is None else exact_text(part.unit_price),
-        "exact": exact_text(part.exact),
-        "amount": amount_text(part.amount, currency),
-        "reverses": part.reverses or None,
-        "cost": amount_text(part.cost, part.cost_currency or currency),
-        "rule": part.rule.name if part.rule else None,
-    }
-
-
-def _price(part: StoredPart) -> Json:
-    rule = part.rule
-    assert rule is not None
-    return {
-        "rule": rule.name,
-        "rule_id": rule.id,
-        "version": rule.version,
-        "level": rule.level,
-        "valid_from": rule.valid_from.isoformat() if rule.valid_from else None,
-        "valid_to": rule.valid_to.isoformat() if rule.valid_to else None,
-        "lost_to": [{"rule": lost.name, "level": lost.level, "reason": lost.reason} for lost in part.lost],
     }

@@ -5,7 +5,7 @@ Here rows become values and values rows; store/imports.py merges a file into the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
@@ -15,9 +15,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from connector.domain.money import plain_text
 from connector.store import tables
 from mappings.cells import Kind
+from mappings.cost_centres import CostCentreShare, PurchaseOrder
+from mappings.credits import CreditPolicy
 from mappings.decided import rule_id
 from mappings.ledger_file import LedgerConnection, Reference
 from mappings.links import Organisation, TenantLink
+from mappings.manual_lines import ManualLine
 from mappings.pricelist import ListPrice, PriceRule, Rate, Service, Tier
 
 T = TypeVar("T")
@@ -41,9 +44,13 @@ class Home(Generic[T]):
     value: Callable[[Row[Any]], T]
     columns: Callable[[T, int], dict[str, Any]]
 
-    def stored(self, connection: Connection, as_of: int | None = None) -> Iterator[Stored[T]]:
-        """All rows that hold now, or held at change set `as_of`, in the order of their identity."""
+    def stored(
+        self, connection: Connection, as_of: int | None = None, only: ColumnElement[bool] | None = None
+    ) -> Iterator[Stored[T]]:
+        """All rows that hold now, or held at change set `as_of`, in the order of their identity. `only`: of these."""
         query = select(self.table).order_by(*(self.table.c[name] for name in self.identity))
+        if only is not None:
+            query = query.where(only)
         if "until_import" in self.table.c:
             query = query.where(holding(self.table, as_of))
         for row in connection.execute(query.execution_options(yield_per=2000)):
@@ -51,8 +58,10 @@ class Home(Generic[T]):
             identity = tuple(by_name[name] for name in self.identity)
             yield Stored(identity, self.value(row), dict(row.notes) if "notes" in self.table.c else {})
 
-    def load(self, connection: Connection, as_of: int | None = None) -> list[T]:
-        return [row.value for row in self.stored(connection, as_of)]
+    def load(
+        self, connection: Connection, as_of: int | None = None, only: ColumnElement[bool] | None = None
+    ) -> list[T]:
+        return [row.value for row in self.stored(connection, as_of, only)]
 
 
 def holding(table: Table, as_of: int | None = None) -> ColumnElement[bool]:
@@ -73,6 +82,11 @@ def organisations(connection: Connection, as_of: int | None = None) -> dict[str,
     return {found.code: found for found in ORGANISATIONS.load(connection, as_of)}
 
 
+def organisation_names(connection: Connection, as_of: int | None = None) -> dict[str, str]:
+    """What an organisation is called on its documents, by code."""
+    return {code: found.name or code for code, found in organisations(connection, as_of).items()}
+
+
 def tenant_links(connection: Connection, as_of: int | None = None) -> list[TenantLink]:
     return LINKS.load(connection, as_of)
 
@@ -82,8 +96,20 @@ def price_rules(connection: Connection, as_of: int | None = None) -> list[PriceR
     return PRICES.load(connection, as_of)
 
 
-def list_prices(connection: Connection, as_of: int | None = None) -> list[ListPrice]:
-    return LIST_PRICES.load(connection, as_of)
+def list_prices(
+    connection: Connection, as_of: int | None = None, products: Collection[str] | None = None
+) -> list[ListPrice]:
+    """The partner's own list prices and Microsoft's. `products`: of the latter only theirs, for sheets are long."""
+    if products is None:
+        return LIST_PRICES.load(connection, as_of)
+    table = tables.list_prices
+    found = LIST_PRICES.load(connection, as_of, table.c.view == "")
+    wanted = sorted({product.casefold() for product in products})
+    for start in range(0, len(wanted), 5000):
+        # Microsoft's ids are ASCII, so the database folds them as we do
+        mine = func.lower(table.c.product_id).in_(wanted[start : start + 5000])
+        found += LIST_PRICES.load(connection, as_of, and_(table.c.view != "", mine))
+    return found
 
 
 def rates(connection: Connection, as_of: int | None = None) -> dict[tuple[str, str], list[Rate]]:
@@ -96,6 +122,23 @@ def rates(connection: Connection, as_of: int | None = None) -> dict[tuple[str, s
 
 def services(connection: Connection, as_of: int | None = None) -> list[Service]:
     return SERVICES.load(connection, as_of)
+
+
+def credit_policies(connection: Connection, as_of: int | None = None) -> list[CreditPolicy]:
+    return CREDITS.load(connection, as_of)
+
+
+def cost_centres(connection: Connection, as_of: int | None = None) -> list[CostCentreShare]:
+    return COST_CENTRES.load(connection, as_of)
+
+
+def purchase_orders(connection: Connection, as_of: int | None = None) -> list[PurchaseOrder]:
+    return PURCHASE_ORDERS.load(connection, as_of)
+
+
+def manual_lines(connection: Connection, period: str = "", as_of: int | None = None) -> list[ManualLine]:
+    """The lines and discounts added by hand, of one period or of all."""
+    return [line for line in MANUAL_LINES.load(connection, as_of) if period in ("", line.period)]
 
 
 def ledgers(connection: Connection) -> list[LedgerConnection]:
@@ -142,10 +185,23 @@ _PRICE = (
     "version", "organisation", "product_id", "sku_id", "term", "billing", "subscription_id", "kind", "value",
     "currency", "valid_from", "valid_to", "offer", "note", "import_no", "row_no",
 )  # fmt: skip
-_LIST_PRICE = ("product_id", "sku_id", "term", "billing", "currency", "price", "valid_from", "valid_to")
+_LIST_PRICE = (
+    "product_id", "sku_id", "term", "billing", "currency", "price", "valid_from", "valid_to", "view", "month",
+)  # fmt: skip
 _SERVICE = (
     "organisation", "code", "name", "kind", "price", "currency", "quantity", "billing", "proration",
     "valid_from", "valid_to",
+)  # fmt: skip
+
+
+_CREDIT = ("organisation", "credit", "policy", "valid_from", "valid_to", "note")
+_COST_CENTRE = (
+    "organisation", "subscription_id", "resource_group", "tag", "cost_centre", "share", "valid_from", "valid_to",
+)  # fmt: skip
+_PURCHASE_ORDER = ("organisation", "subscription_id", "product_id", "purchase_order", "valid_from", "valid_to")
+_MANUAL_LINE = (
+    "organisation", "code", "text", "period", "kind", "price", "quantity", "percent", "currency", "product_id",
+    "reason", "author",
 )  # fmt: skip
 
 
@@ -160,7 +216,10 @@ def _attributes(value: object, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _price(row: Row[Any]) -> PriceRule:
     tiers = tuple(Tier(Decimal(quantity), Decimal(price)) for quantity, price in row.tiers)
-    return PriceRule(id=row.rule_id, tiers=tiers, **_named(row, _PRICE))
+    named = _named(row, _PRICE)
+    # a version that an undo brought back ranks as it did before (store/change_sets.py)
+    named["import_no"] = row.rank_import or row.import_no
+    return PriceRule(id=row.rule_id, tiers=tiers, **named)
 
 
 def _price_columns(rule: PriceRule, row_no: int) -> dict[str, Any]:
@@ -211,8 +270,25 @@ SERVICES = Home(
     tables.services, ("id",), lambda row: Service(**_named(row, _SERVICE)),
     lambda value, _: _attributes(value, _SERVICE),
 )  # fmt: skip
+CREDITS = Home(
+    tables.credit_policies, ("id",), lambda row: CreditPolicy(**_named(row, _CREDIT)),
+    lambda value, _: _attributes(value, _CREDIT),
+)  # fmt: skip
+COST_CENTRES = Home(
+    tables.cost_centres, ("id",), lambda row: CostCentreShare(**_named(row, _COST_CENTRE)),
+    lambda value, _: _attributes(value, _COST_CENTRE),
+)  # fmt: skip
+PURCHASE_ORDERS = Home(
+    tables.purchase_orders, ("id",), lambda row: PurchaseOrder(**_named(row, _PURCHASE_ORDER)),
+    lambda value, _: _attributes(value, _PURCHASE_ORDER),
+)  # fmt: skip
+MANUAL_LINES = Home(
+    tables.manual_lines, ("id",), lambda row: ManualLine(**_named(row, _MANUAL_LINE)),
+    lambda value, _: _attributes(value, _MANUAL_LINE),
+)  # fmt: skip
 LEDGERS = Home(tables.ledgers, ("name",), _ledger, _ledger_columns)
 HOMES: dict[Kind, Home[Any]] = {
     "organisations": ORGANISATIONS, "links": LINKS, "prices": PRICES, "list-prices": LIST_PRICES,
-    "services": SERVICES, "rates": RATES, "ledgers": LEDGERS,
+    "services": SERVICES, "rates": RATES, "credits": CREDITS, "cost-centres": COST_CENTRES,
+    "purchase-orders": PURCHASE_ORDERS, "ledgers": LEDGERS,
 }  # fmt: skip

@@ -14,6 +14,7 @@ from connector.domain.documents import Calculation, Part, RuleLost, RuleUsed
 from connector.domain.explain import ExplainStep
 from connector.domain.fingerprint import SAID, fingerprint
 from connector.domain.money import amount_text, exact_text
+from connector.domain.rerate import Issued
 from connector.store import documents as stored_documents
 from connector.store.tables import calculations, document_lines, documents, parts
 
@@ -39,6 +40,9 @@ class StoredPart:
     lost: tuple[RuleLost, ...]
     cost: Decimal
     cost_currency: str
+    split: str
+    rate: Decimal | None
+    rate_date: date | None
 
 
 def parts_of(connection: Connection, line_id: str, currency: str) -> list[StoredPart]:
@@ -46,6 +50,7 @@ def parts_of(connection: Connection, line_id: str, currency: str) -> list[Stored
     query = (
         select(
             parts,
+            calculations.c.before,
             calculations.c.op,
             calculations.c.operands,
             calculations.c.text,
@@ -65,7 +70,13 @@ def parts_of(connection: Connection, line_id: str, currency: str) -> list[Stored
 
 
 def _stored_part(row: Row[Any], currency: str) -> StoredPart:
-    step = ExplainStep(row.op, tuple(row.operands), exact_text(row.exact), amount_text(row.amount, currency), row.text)
+    before = tuple(
+        ExplainStep(step["op"], tuple(step["operands"]), step["exact"], step["rounded"], step["text"])
+        for step in row.before
+    )
+    step = ExplainStep(
+        row.op, tuple(row.operands), exact_text(row.exact), amount_text(row.amount, currency), row.text, before
+    )
     return StoredPart(
         row.line_id,
         row.reversal,
@@ -84,6 +95,9 @@ def _stored_part(row: Row[Any], currency: str) -> StoredPart:
         tuple(RuleLost(*lost) for lost in row.lost),
         row.cost,
         row.cost_currency,
+        row.split,
+        row.rate,
+        row.rate_date,
     )
 
 
@@ -101,18 +115,12 @@ def rule_of(row: dict[str, Any] | None) -> RuleUsed | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """What frozen documents of a period have invoiced so far for one reconciliation line, net of reversals."""
-
-    organisation: str
-    currency: str
-    revision: int
-    part: Part
-
-
 def issued(connection: Connection, period: str) -> list[Issued]:
-    """Parts on frozen documents that no later revision took back."""
+    """Parts on frozen documents that no later revision took back.
+
+    By organisation and currency, line and split: what a correction takes back from one organisation it may charge to
+    another, and a line that is divided over cost centres stands several times.
+    """
     query = (
         select(
             parts,
@@ -123,12 +131,14 @@ def issued(connection: Connection, period: str) -> list[Issued]:
             documents.c.organisation,
             documents.c.currency,
             documents.c.revision,
+            documents.c.key,
             document_lines.c.kind,
             document_lines.c.tenant_id,
             document_lines.c.subscription_id,
             document_lines.c.product_id,
             document_lines.c.sku_id,
             document_lines.c.product_name,
+            document_lines.c.label,
         )
         .join(document_lines, document_lines.c.id == parts.c.document_line_id)
         .join(documents, documents.c.id == document_lines.c.document_id)
@@ -140,12 +150,15 @@ def issued(connection: Connection, period: str) -> list[Issued]:
         .where(documents.c.state == "frozen")
         .order_by(documents.c.revision, parts.c.document_line_id, parts.c.no)
     )
-    standing: dict[str, Issued] = {}
-    for row in connection.execute(query):
+    standing: dict[tuple[str, ...], Issued] = {}
+    # a correction may take back on one of its lines what it charges anew on another: first back, then anew
+    for row in sorted(connection.execute(query), key=lambda row: (row.revision, not row.reversal)):
+        share = (row.organisation, row.currency, row.line_id, row.split)
         if row.reversal:
-            standing.pop(row.line_id, None)
+            standing.pop(share, None)
         else:
-            standing[row.line_id] = Issued(row.organisation, row.currency, row.revision, _issued_part(row))
+            part = _issued_part(row)
+            standing[share] = Issued(*share[:2], row.revision, part, row.key, row.document_line_id)
     return list(standing.values())
 
 
@@ -178,6 +191,8 @@ def _issued_part(row: Row[Any]) -> Part:
         rule=rule_of(row.rule),
         rate=row.rate,
         rate_date=row.rate_date,
+        split=row.split,
+        label=row.label,
     )
 
 

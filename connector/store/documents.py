@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from connector.domain.charges import Kind
-from connector.domain.documents import Document, Part
+from connector.domain.documents import Calculation, Document, Part
 from connector.domain.fingerprint import content_hash
 from connector.domain.money import exact_text
 from connector.store.database import database_now
@@ -22,10 +22,14 @@ from connector.store.tables import calculations, document_lines, documents, link
 
 _CHUNK = 1000
 
+Origin = Literal["month", "correction"]
+"""Made by pricing, or drafted by `rerate`."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document's head as it is stored. `costs`: (currency, amount at cost)."""
+    """A document's head as it is stored. `costs`: (currency, amount at cost). `decided_import`, `inputs`: what it was
+    made from (flows/inputs.py)."""
 
     id: str
     key: str
@@ -42,6 +46,16 @@ class StoredDocument:
     issue_date: date | None
     held_reason: str
     content_hash: str
+    origin: Origin
+    reason: str
+    decided_import: int
+    inputs: dict[str, Any]
+    made_at: datetime
+
+    @property
+    def draft(self) -> bool:
+        """A correction that nobody has released: nothing of it goes out by itself."""
+        return self.origin == "correction" and not self.frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +87,15 @@ def write(
     ref: str,
     held_reason: str,
     decided_import: int,
-    inputs: Mapping[str, str],
+    inputs: Mapping[str, Any],
     usage_sets: Sequence[tuple[str, tuple[str, ...]]],
+    origin: Origin = "month",
+    reason: str = "",
 ) -> None:
     """Store an open document, replacing its former content. `usage_sets`: line id -> invoices with daily rows.
 
-    `decided_import` and `inputs` (vendor invoice -> set of raw files) say what it was made from.
+    `decided_import` and `inputs` (vendor invoice -> its raw files and header, flows/inputs.py) say what it was made
+    from; `reason`: why a correction was made.
     """
     sets = dict(usage_sets)
     values: dict[str, Any] = {
@@ -95,6 +112,8 @@ def write(
         "held_reason": held_reason,
         "decided_import": decided_import,
         "inputs": dict(inputs),
+        "origin": origin,
+        "reason": reason,
         "content_hash": content_hash(document),
         "made_at": database_now(connection),
     }
@@ -129,6 +148,7 @@ def write(
                 "price_text": line.price_text,
                 "price_from": line.price_from,
                 "outlook": line.outlook,
+                "label": line.label,
                 "usage_sets": list(sets.get(line.id, ())),
             }
             for line in document.lines
@@ -151,6 +171,7 @@ def _part_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
         "no": no,
         "line_id": part.line_id,
         "reversal": part.reversal,
+        "split": part.split,
         "charge_type": part.charge_type,
         "start": part.start,
         "end": part.end,
@@ -163,7 +184,7 @@ def _part_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
         "exact": part.calculation.exact,
         "amount": part.amount,
         "reverses": part.reverses,
-        "sentence": "",
+        "sentence": part.sentence,
         "rate": part.rate,
         "rate_date": part.rate_date,
     }
@@ -174,6 +195,7 @@ def _calculation_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
     return {
         "document_line_id": line_id,
         "no": no,
+        "before": [_step_row(step) for step in part.before],
         "op": part.calculation.op,
         "operands": [exact_text(operand) for operand in part.calculation.operands],
         "text": part.calculation.text,
@@ -194,16 +216,26 @@ def _calculation_row(line_id: str, no: int, part: Part) -> dict[str, Any]:
     }
 
 
+def _step_row(step: Calculation) -> dict[str, Any]:
+    return {
+        "op": step.op,
+        "operands": [exact_text(operand) for operand in step.operands],
+        "exact": exact_text(step.exact),
+        "rounded": "" if step.rounded is None else format(step.rounded, "f"),
+        "text": step.text,
+    }
+
+
 def remove_open(connection: Connection, period: str, *, keep: Iterable[str]) -> None:
-    """Remove the open documents of a period that this run did not make again."""
+    """Remove the open documents of a period that this run did not make again. Drafts of corrections are a person's."""
     kept = set(keep)
-    gone = [
-        row.id
-        for row in connection.execute(
-            select(documents.c.id).where(documents.c.period == period).where(documents.c.state == "open")
-        )
-        if row.id not in kept
-    ]
+    query = select(documents.c.id).where(documents.c.period == period).where(documents.c.state == "open")
+    remove(connection, set(connection.scalars(query.where(documents.c.origin == "month"))) - kept)
+
+
+def remove(connection: Connection, document_ids: Iterable[str]) -> None:
+    """Remove documents that no ledger has heard of, with all that belongs to them."""
+    gone = sorted(document_ids)
     _forget_lines(connection, gone)
     for start in range(0, len(gone), _CHUNK):
         ids = gone[start : start + _CHUNK]
@@ -236,8 +268,10 @@ def freeze(connection: Connection, document_id: str, issue_date: date, content_h
 
 
 def thaw(connection: Connection, document_id: str) -> None:
-    """The ledger surely has nothing of it: it may be priced anew."""
-    connection.execute(update(documents).where(documents.c.id == document_id).values(state="open", issue_date=None))
+    """The ledger surely has nothing of it: it may be priced anew. A correction stays what a person released."""
+    mine = update(documents).where(documents.c.id == document_id)
+    connection.execute(mine.values(issue_date=None))
+    connection.execute(mine.where(documents.c.origin == "month").values(state="open"))
 
 
 def of_period(connection: Connection, period: str) -> list[StoredDocument]:
@@ -250,17 +284,24 @@ def of_period(connection: Connection, period: str) -> list[StoredDocument]:
 
 
 def with_money(connection: Connection, period: str) -> set[str]:
-    """The documents a ledger gets: those with a line that is not 0.00 (interfaces.md 5.9)."""
+    """The documents a ledger gets: those with a line that is not 0.00 (interfaces.md 5.9), but no draft."""
     rows = connection.execute(
         select(document_lines.c.document_id, document_lines.c.amount)
         .join(documents, documents.c.id == document_lines.c.document_id)
         .where(documents.c.period == period)
+        .where(or_(documents.c.origin == "month", documents.c.state == "frozen"))
     )
     return {document_id for document_id, amount in rows if amount != 0}
 
 
 def one(connection: Connection, document_id: str) -> StoredDocument | None:
     row = connection.execute(select(documents).where(documents.c.id == document_id)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def with_key(connection: Connection, key: str) -> StoredDocument | None:
+    """A document by its natural key."""
+    row = connection.execute(select(documents).where(documents.c.key == key)).one_or_none()
     return None if row is None else _stored(row)
 
 
@@ -281,6 +322,11 @@ def _stored(row: Row[Any]) -> StoredDocument:
         row.issue_date,
         row.held_reason,
         row.content_hash,
+        row.origin,
+        row.reason,
+        row.decided_import,
+        row.inputs,
+        row.made_at,
     )
 
 

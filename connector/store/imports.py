@@ -61,7 +61,9 @@ class Difference:
 def compare(connection: Connection, report: Report, *, replace_all: bool = False) -> Difference:
     """What the rows of a file would change. Without `replace_all` rows that it does not name stay."""
     home = HOMES[report.kind]
-    stored: dict[_Key, Stored[Decision]] = {key_of(row.value): row for row in home.stored(connection)}
+    # the list prices of price sheets are another matter: only a sheet says what they are (store/price_sheets.py)
+    own = tables.list_prices.c.view == "" if report.kind == "list-prices" else None
+    stored: dict[_Key, Stored[Decision]] = {key_of(row.value): row for row in home.stored(connection, only=own)}
     rows = report.rows if report.kind != "ledgers" or replace_all else _placed(report.rows, stored)
     keeps_notes = "notes" in home.table.c
     added: list[Row[Decision]] = []
@@ -80,12 +82,24 @@ def compare(connection: Connection, report: Report, *, replace_all: bool = False
 
 
 def apply(
-    connection: Connection, kind: Kind, difference: Difference, *, file_name: str, sha256: str, who: str, why: str = ""
+    connection: Connection,
+    kind: Kind,
+    difference: Difference,
+    *,
+    file_name: str,
+    sha256: str,
+    who: str,
+    why: str = "",
+    import_no: int | None = None,
 ) -> int | None:
-    """Write a difference; the number of the change set, or None when there was nothing to change."""
+    """Write a difference; the number of the change set, or None when there was nothing to change.
+
+    `import_no`: a change set that has begun already.
+    """
     if not difference:
-        return None
-    import_no = begin_change_set(connection, kind, file_name=file_name, sha256=sha256, who=who, why=why)
+        return import_no
+    if import_no is None:
+        import_no = begin_change_set(connection, kind, file_name=file_name, sha256=sha256, who=who, why=why)
     home = HOMES[kind]
     if "until_import" in home.table.c:
         _write_versions(connection, home, difference, import_no)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from connector.domain.lines import QuarantinedLine, ReconciliationLine, UsageKey
+from connector.domain.reversals import is_charge
 from connector.store.database import database_now
 from connector.store.tables import (
     lines,
@@ -37,6 +38,7 @@ class StoredFile:
     size: int
     sha256: str
     current: bool
+    read_as: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def add_file(
     path: str,
     size: int,
     sha256: str,
+    read_as: dict[str, str] | None = None,
 ) -> int:
     """Register a raw file; its lines count once `use_files` says so."""
     done = connection.execute(
@@ -72,6 +75,7 @@ def add_file(
             sha256=sha256,
             pulled_at=database_now(connection),
             current=False,
+            read_as=read_as or {},
         )
     )
     assert done.inserted_primary_key is not None
@@ -88,20 +92,28 @@ def files_of(connection: Connection, invoice_id: str, *, current: bool = True) -
     query = select(raw_files).where(raw_files.c.invoice_id == invoice_id).order_by(raw_files.c.id)
     if current:
         query = query.where(raw_files.c.current)
-    return [
-        StoredFile(
-            row.id,
-            row.invoice_id,
-            row.kind,
-            row.set_tag,
-            row.name,
-            row.path,
-            row.size,
-            row.sha256,
-            row.current,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_file(row) for row in connection.execute(query)]
+
+
+def file(connection: Connection, number: int) -> StoredFile | None:
+    """One raw file by its number."""
+    row = connection.execute(select(raw_files).where(raw_files.c.id == number)).one_or_none()
+    return None if row is None else _file(row)
+
+
+def _file(row: Row[Any]) -> StoredFile:
+    return StoredFile(
+        row.id,
+        row.invoice_id,
+        row.kind,
+        row.set_tag,
+        row.name,
+        row.path,
+        row.size,
+        row.sha256,
+        row.current,
+        row.read_as,
+    )
 
 
 def forget_lines(connection: Connection, invoice_id: str) -> None:
@@ -208,7 +220,7 @@ def quarantined_of(connection: Connection, invoice_id: str) -> list[QuarantinedL
 
 
 def earlier_charges(connection: Connection, subscriptions: Sequence[str], before: str) -> list[ReconciliationLine]:
-    """Positive lines of subscriptions on invoices of earlier periods: what a credit may take back."""
+    """Charges of subscriptions on invoices of earlier periods: what a credit may take back."""
     found: list[ReconciliationLine] = []
     for start in range(0, len(subscriptions), 500):
         query = (
@@ -219,8 +231,13 @@ def earlier_charges(connection: Connection, subscriptions: Sequence[str], before
             .where(vendor_invoices.c.voided.is_(False))
             .order_by(lines.c.id)
         )
-        found += [line for row in connection.execute(query) if (line := ReconciliationLine(*row)).subtotal > 0]
+        found += [line for row in connection.execute(query) if is_charge(line := ReconciliationLine(*row))]
     return found
+
+
+def placements_of(connection: Connection, period: str) -> list[Row[Any]]:
+    """Where each line of a period ended, as it was recorded: line_id, outcome, organisation, note."""
+    return list(connection.execute(select(placements).where(placements.c.period == period)))
 
 
 def place(connection: Connection, period: str, rows: Sequence[tuple[str, str, str, str]]) -> None:

@@ -150,6 +150,11 @@ def record_period(
         connection.execute(insert(findings), rows)
 
 
+def lock(connection: Connection, period: str) -> None:
+    """Nobody else records this period until the transaction ends. SQLite has one writer anyway."""
+    connection.execute(select(periods.c.period).where(periods.c.period == period).with_for_update())
+
+
 def set_state(connection: Connection, period: str, state: PeriodState) -> None:
     connection.execute(update(periods).where(periods.c.period == period).values(state=str(state)))
 

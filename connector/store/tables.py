@@ -77,6 +77,8 @@ raw_files = Table(
     Column("sha256", String(64), nullable=False),
     Column("pulled_at", UtcTime, nullable=False),
     Column("current", Boolean, nullable=False, default=True),
+    # how a file downloaded by hand is to be read: {"decimal", "dates"}, so that it can be read again in the same way
+    Column("read_as", Json, nullable=False, default=dict),
 )
 
 lines = Table(
@@ -131,6 +133,8 @@ lines = Table(
     Column("exchange_rate", Exact),
     Column("exchange_date", Date),
     _text("unit"),
+    # whose product it is, for choosing prices; "" on lines read before it was kept
+    _text("publisher"),
     UniqueConstraint("file_id", "line_no"),
     Index("ix_lines_subscription", "subscription_id", "charge_end"),
 )
@@ -245,6 +249,8 @@ price_rules = Table(
     Column("offer", Boolean, nullable=False, default=False),
     _text("note"),
     Column("row_no", Integer, nullable=False),
+    # a version that an undo brought back stands where it stood among its equals: the change set it counts as
+    Column("rank_import", Integer),
     *_versions(),
 )
 
@@ -257,6 +263,25 @@ list_prices = Table(
     Column("price", Exact, nullable=False),
     Column("valid_from", Date),
     Column("valid_to", Date),
+    # the price sheet that said so (price_sheets); empty: a list price of the partner's own
+    Column("view", String(40), nullable=False, server_default=""),
+    Column("month", String(7), nullable=False, server_default=""),
+    *_versions(),
+)
+
+# Which of Microsoft's price sheets are known. `month` is YYYY-MM, `rows` counts those with a list price, `sha256`
+# is of the sheet's text, `file` the raw file as it arrived (empty: imported by hand).
+price_sheets = Table(
+    "price_sheets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("month", String(7), nullable=False),
+    Column("market", String(2), nullable=False),
+    Column("view", String(40), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    _text("file"),
     *_versions(),
 )
 

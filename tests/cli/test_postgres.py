@@ -95,3 +95,26 @@ def test_the_same_mistakes_of_a_file(large: Desk, tmp_path: Path, microsoft: Mic
     small = Desk(tmp_path / "small", microsoft)
     file = "organisation,kind,value\nC-1,markup,NaN\nC-9,markup,20\n"
     assert small.imports("prices", file).json == large.imports("prices", file).json
+
+
+def test_closing_rating_again_and_replaying_alike(large: Desk, tmp_path: Path, microsoft: MicrosoftStandIn) -> None:
+    """A month that costs nobody anything needs no ledger to be closed; then it is charged after all."""
+    large.done("migrate")
+    small = Desk(tmp_path / "small", microsoft)
+    views = []
+    for desk in (small, large):
+        desk.decides(CUSTOMERS, markup="")
+        header = "organisation,kind,value,currency,note"
+        desk.taken("prices", header, "*,none,,,a pilot", "C-2,fixed,0,EUR,a gift")
+        desk.sync(PERIOD, status=0)
+        assert desk.done("close", PERIOD, "--json").json["closed"]
+        desk.taken("prices", header, "C-1,markup,25,,the pilot is over", "C-2,fixed,5,EUR,no gift")
+        rated = desk.run("rerate", PERIOD, "--draft", "--json")
+        assert rated.status == 1 and len(rated.json["drafts"]) == 2
+        desk.done("corrections", "release", "--all", PERIOD)
+        assert desk.run("rerate", PERIOD, "--json").json["differences"] == []
+        replayed = desk.done("replay", PERIOD, "--json").json
+        assert [one["result"] for one in replayed["documents"]] == ["equal"] * len(replayed["documents"])
+        desk.holds()
+        views.append([rated.json, replayed, plain(desk.month(PERIOD).view["documents"])])
+    assert views[0] == views[1]

@@ -305,10 +305,10 @@ def test_any_price_file_twice_changes_nothing(busy: Desk, rows: list[tuple[str, 
         quoted = note.replace('"', '""')
         lines.append(f'{code};s{at};markup;{value};{day};"{quoted}";"{quoted}"')
     text = "\n".join([*lines, ""])
-    first = busy.take("prices", text, replace=True)
+    first = busy.take("prices", text, replace=True, large_percentages=True)
     assert first.errors == ()
     before = busy.everything()
-    assert busy.good("prices", text, replace=True) == (0, 0, len(rows), 0)
+    assert busy.good("prices", text, replace=True, large_percentages=True) == (0, 0, len(rows), 0)
     assert busy.everything() == before
 
 
@@ -346,13 +346,18 @@ def test_the_report_as_json(busy: Desk) -> None:
     assert report == {
         "kind": "prices", "file": "prices.csv", "dry_run": True, "rows": 1, "added": 0, "changed": 0,
         "unchanged": 0, "removed": 0, "skipped": 0, "notes": [], "error_count": 1,
-        "errors": [{"row": 2, "column": "value", "value": "x" * 80}], "changes": [],
+        "errors": [{"row": 2, "column": "value", "value": "x" * 80}], "changes": [], "changes_not_shown": 0,
+        "change_set": None, "warnings": [],
     }  # fmt: skip
 
 
 def test_changes_are_shown_up_to_a_limit_and_counted_beyond(desk: Desk) -> None:
     report = desk.take("organisations", "code\n" + "\n".join(f"C-{n}" for n in range(5000)) + "\n")
     assert (report.rows, report.added, len(report.changes)) == (5000, 5000, 200)
+    assert report.to_json()["changes_not_shown"] == 4800
+    names = "code,name\n" + "\n".join(f"C-{n},x" for n in range(5000)) + "\n"
+    every = desk.take("organisations", names, all_changes=True).to_json()
+    assert (len(every["changes"]), every["changes_not_shown"]) == (5000, 0)
 
 
 # --- refusals that need the database --------------------------------------------------------------

@@ -33,7 +33,10 @@ def _tables() -> None:
     _organisations()
     for table in ("tenant_links", "price_rules", "list_prices"):
         op.add_column(table, sa.Column("until_import", sa.Integer(), nullable=True))
+    op.add_column("price_rules", sa.Column("rank_import", sa.Integer(), nullable=True))
     op.add_column("list_prices", _notes())
+    op.add_column("list_prices", sa.Column("view", sa.String(length=40), nullable=False, server_default=""))
+    op.add_column("list_prices", sa.Column("month", sa.String(length=7), nullable=False, server_default=""))
     _ended_rules()
     _rates()
     _services()
@@ -169,6 +172,16 @@ def _new_decisions() -> None:
         sa.Column("share", types.Exact(), nullable=True),
         *span(),
     )
+    _decision(
+        "price_sheets",
+        sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("market", sa.String(length=2), nullable=False),
+        sa.Column("view", sa.String(length=40), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        _text("file"),
+    )
     order = [_text(name) for name in ("organisation", "subscription_id", "product_id", "purchase_order")]
     _decision("purchase_orders", *order, *span())
 
@@ -178,7 +191,9 @@ def _documents() -> None:
     op.add_column("documents", _text("reason"))
     op.add_column("documents", sa.Column("decided_import", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("documents", sa.Column("inputs", types.Json(), nullable=False, server_default="{}"))
+    op.add_column("raw_files", sa.Column("read_as", types.Json(), nullable=False, server_default="{}"))
     op.add_column("document_lines", _text("label"))
+    op.add_column("lines", _text("publisher"))
     op.add_column("parts", _text("split"))
     op.add_column("calculations", sa.Column("before", types.Json(), nullable=False, server_default="[]"))
     op.create_table(
