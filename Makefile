@@ -3,11 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 200
+MONTHS ?= 10000
 # Tests run in a shuffled order; CI always in the same one. Another: make test ORDER=$$RANDOM
 ORDER ?= 20261122
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types imports docs-test bench simulate postgres clean
+.PHONY: help install demo test check lint types imports docs-test bench simulate months mutation postgres clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,5 +47,12 @@ bench: install ## measured figures as ratios, written to build/bench.json
 simulate: install ## the seeded simulation of posting, SEEDS=200
 	$(BIN)/python -m tests.faults.simulate --seeds $(SEEDS)
 
+months: install ## random months, each calculated twice, by the product and by the reference; MONTHS=10000
+	$(BIN)/python -m tests.months.random_months --months $(MONTHS)
+
+mutation: install ## break the pure packages in one place at a time: a test must notice 90 % (goes on where it stopped; anew: rm -r mutants)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mutation]'
+	$(BIN)/python -m tests.mutation
+
 clean: ## remove what the targets made
-	rm -rf $(VENV) .tryton build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .tryton build mutants .pytest_cache .mypy_cache .ruff_cache

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import Literal
 
 from connector.domain.charges import fixes_cycle
 from connector.domain.lines import ReconciliationLine
@@ -32,16 +33,24 @@ class Cycle:
         return (self.end - self.begin).days + 1
 
 
+# whole_cycle: a cycleCharge or renew line of the period says it; anniversary, month_end: counted from the
+# subscription's start; period_before: one month or year before the end; earlier_start: the line begins before that;
+# longest_period: of an old-style subscription without a start date.
+How = Literal["whole_cycle", "anniversary", "month_end", "period_before", "earlier_start", "longest_period"]
+
+
 @dataclass(frozen=True, slots=True)
 class Charged:
     """What a line charges: `days` of `cycle`. Without a cycle the share is 1 and `day` is the charge's first day.
 
-    `day` is the day that counts for rules, list prices and tenant links (interfaces.md 5.4).
+    `day` is the day that counts for rules, list prices and tenant links (interfaces.md 5.4). `how` says how the
+    beginning of the cycle was found.
     """
 
     cycle: Cycle | None
     days: int | None
     day: date | None
+    how: How | None = None
 
     @property
     def share(self) -> Fraction:
@@ -86,11 +95,14 @@ def charged(line: ReconciliationLine, facts: SubscriptionFacts) -> Charged:
         return Charged(None, None, first_day)
     if line.charge_end < line.charge_start:
         return Charged(None, None, first_day)
+    how: How
     if line.platform == "legacy_license":
         cycle = _legacy_cycle(line, line.charge_start, line.charge_end, facts)
+        how = "longest_period" if line.subscription_start is None else "anniversary"
     else:
-        cycle = Cycle(_cycle_begin(line, line.charge_start, line.charge_end, facts), line.charge_end)
-    return Charged(cycle, (line.charge_end - line.charge_start).days + 1, cycle.begin)
+        begin, how = _cycle_begin(line, line.charge_start, line.charge_end, facts)
+        cycle = Cycle(begin, line.charge_end)
+    return Charged(cycle, (line.charge_end - line.charge_start).days + 1, cycle.begin, how)
 
 
 def months_of(billing: str) -> int:
@@ -135,19 +147,20 @@ def _is_seat_line(line: ReconciliationLine) -> bool:
     return line.kind in ("advance", "proration") and bool(line.billing.strip() or line.platform == "legacy_license")
 
 
-def _cycle_begin(line: ReconciliationLine, start: date, end: date, facts: SubscriptionFacts) -> date:
+def _cycle_begin(line: ReconciliationLine, start: date, end: date, facts: SubscriptionFacts) -> tuple[date, How]:
     fixed = facts.fixed.get((line.subscription_id, end))
     if fixed is not None:
-        return fixed
+        return fixed, "whole_cycle"
     step = months_of(line.billing)
     after = end + timedelta(days=1)
-    begin = _anniversary_before(line.subscription_start, after, step)
-    if begin is None:
-        begin = add_months(after, -step)
-    return min(begin, start)
+    begin, how = _anniversary_before(line.subscription_start, after, step) or (add_months(after, -step), _BEFORE)
+    return (start, "earlier_start") if start < begin else (begin, how)
 
 
-def _anniversary_before(anchor: date | None, after: date, step: int) -> date | None:
+_BEFORE: How = "period_before"
+
+
+def _anniversary_before(anchor: date | None, after: date, step: int) -> tuple[date, How] | None:
     """If `after` is an anniversary of `anchor`, the anniversary before it, counted the same way; else None."""
     if anchor is None:
         return None
@@ -155,9 +168,9 @@ def _anniversary_before(anchor: date | None, after: date, step: int) -> date | N
     if distance % step or distance <= 0:
         return None
     if add_months(anchor, distance) == after:
-        return add_months(anchor, distance - step)
+        return add_months(anchor, distance - step), "anniversary"
     if anchor.day >= _LATE_DAY and add_months_from_end(anchor, distance) == after:
-        return add_months_from_end(anchor, distance - step)
+        return add_months_from_end(anchor, distance - step), "month_end"
     return None
 
 
@@ -168,8 +181,6 @@ def _legacy_cycle(line: ReconciliationLine, start: date, end: date, facts: Subsc
         turns = ((start.year - anchor.year) * 12 + start.month - anchor.month) // step
         if add_months(anchor, turns * step) > start:
             turns -= 1
-        elif add_months(anchor, (turns + 1) * step) <= start:
-            turns += 1
         following = add_months(anchor, (turns + 1) * step)
         return Cycle(add_months(anchor, turns * step), following - timedelta(days=1))
     holding = [span for span in facts.spans.get(line.subscription_id, ()) if span[0] <= start <= span[1]]

@@ -7,7 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from tests.months.reference import Expected, GroupKey, Place, level_of, rounded
+from tests.months.reference import GroupKey, Place, level_of, rounded
+from tests.months.reference_month import Expected
 
 if TYPE_CHECKING:
     from tests.months.partner import Month, Partner
@@ -43,18 +44,53 @@ def _assert_explained(tree: Json, line: Json, currency: str) -> None:
     assert sum(money(part["cost"]) for part in parts) == money(line["cost"])
     for part in parts:
         assert rounded(Fraction(part["exact"]), currency) == money(part["amount"])
+        _assert_taken_back(part)
+    told = tree["reasons"]
+    assert told and all(reason["kind"] and reason["text"] for reason in told)
+    assert {part["detail_line"] for part in parts} <= {line for reason in told for line in reason["lines"]}
     assert evaluated(steps, currency) == money(line["amount"])
+
+
+def _assert_taken_back(part: Json) -> None:
+    """Behaviour 6: each negative part names a line that exists, or says why it names none."""
+    named, nothing = [charge["detail_line"] for charge in part["reversed"]], part["reverses_nothing"]
+    if part["reverses"]:
+        assert named[0] == part["reverses"] and nothing is None
+        assert all(charge["vendor_invoice"] or charge["document"] for charge in part["reversed"])
+    elif money(part["amount"]) < 0:
+        assert named == [] and nothing["code"] and nothing["text"], part
+    else:
+        assert named == [] and nothing is None
 
 
 def evaluated(steps: list[Json], currency: str) -> Decimal:
     """The amount out of the tree of reasons alone: each step holds, each is rounded once, the last adds them up."""
-    operations = {"multiply": _product, "divide": lambda v: v[0] / v[1], "add": sum}
-    for step in steps:
+    operations = {
+        "multiply": _product,
+        "divide": lambda v: v[0] / v[1],
+        "add": sum,
+        "split": lambda v: _shares(v[0], v[2:], currency)[int(v[1]) - 1],
+    }
+    before = [earlier for step in steps for earlier in step.get("before", ())]
+    for step in [*before, *steps]:
         value = Fraction(operations[step["op"]]([Fraction(operand) for operand in step["operands"]]))
         assert value == Fraction(step["exact"]), step
+        if not step["rounded"]:
+            continue
         assert rounded(value, currency) == money(step["rounded"]), step
     assert steps[-1]["operands"] == [step["rounded"] for step in steps[:-1]]
     return money(steps[-1]["rounded"])
+
+
+def _shares(amount: Fraction, weights: list[Fraction], currency: str) -> list[Fraction]:
+    """Largest remainder: each share cut to the smallest coin, the coins left over to the largest rests in turn."""
+    coin = Fraction(1, {"JPY": 1, "KWD": 1000}.get(currency, 100))
+    exact = [abs(amount) * weight / sum(weights) for weight in weights]
+    cut = [value // coin * coin for value in exact]
+    order = sorted(range(len(exact)), key=lambda place: cut[place] - exact[place])
+    for place in order[: int((abs(amount) - sum(cut)) / coin)]:
+        cut[place] += coin
+    return [value if amount >= 0 else -value for value in cut]
 
 
 def _product(values: list[Fraction]) -> Fraction:
@@ -80,6 +116,13 @@ def assert_as_expected(month: Month, wanted: Expected) -> None:
     documents = {(d["organisation"], d["currency"]): _by_group(d["lines"]) for d in month.documents}
     expected_documents = wanted.documents()
     assert documents.keys() == expected_documents.keys()
+    nets = {(d["organisation"], d["currency"]): money(d["net_total"]) for d in month.documents}
+    assert nets == wanted.net_totals()
+    for document in month.documents:
+        services = {
+            line["product_id"]: money(line["amount"]) for line in document["lines"] if line["kind"] == "service"
+        }
+        assert services == wanted.services_of((document["organisation"], document["currency"]))
     for key, lines in expected_documents.items():
         assert documents[key].keys() == lines.keys()
         for group, places in lines.items():

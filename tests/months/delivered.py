@@ -18,7 +18,9 @@ _PRORATIONS = {
     "extendterm",
 }
 _CHARGES = {"new", "renew", "cyclecharge", "changebillingplan"}
-_LEGACY_CHARGES = ("purchase", "cyclefee", "activation", "renew")
+_LEGACY_FEES = ("purchase", "cycle", "activation", "renew")
+# older names of new commerce (invoices.md, "Value quirks"; decision 9)
+_OLDER = {"purchase": "new", "refund": "cancel"}
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,13 @@ class Charge:
     billing: str
     term_text: str
     metered: bool
+    ordered: date | None = None
+    invoice: str = ""
 
     @property
     def folded(self) -> str:
-        return "".join(self.charge_type.split()).replace("_", "").lower()
+        name = "".join(self.charge_type.split()).replace("_", "").lower()
+        return _OLDER.get(name, name) if self.platform == "new_commerce" else name
 
     @property
     def kind(self) -> str:
@@ -58,13 +63,26 @@ class Charge:
             return "usage"
         if name in _PRORATIONS or (legacy and ("prorate" in name or "cancel" in name)):
             return "proration"
-        if name in _CHARGES or (legacy and any(word in name for word in _LEGACY_CHARGES)):
+        fee = name.endswith(("fee", "fees")) and any(word in name for word in _LEGACY_FEES)
+        if name in _CHARGES or (legacy and fee):
             return "advance" if legacy or self.billing else "one_time"
         return "other"
 
     @property
     def has_cycle(self) -> bool:
-        return self.kind in ("advance", "proration") and bool(self.billing)
+        dated = self.start is not None and self.end is not None and self.start <= self.end
+        return dated and self.kind in ("advance", "proration") and bool(self.billing)
+
+    @property
+    def first_day(self) -> date | None:
+        """ChargeStartDate; the day of the order where Microsoft leaves it out (decision 18)."""
+        return self.start or self.ordered
+
+    @property
+    def sign(self) -> int:
+        """5.5: of Subtotal, else of EffectiveUnitPrice."""
+        value = self.subtotal or self.effective
+        return (value > 0) - (value < 0)
 
 
 def from_reconciliation(raw: Mapping[str, Any]) -> Charge:
@@ -88,6 +106,8 @@ def from_reconciliation(raw: Mapping[str, Any]) -> Charge:
         str(raw["BillingFrequency"]),
         str(raw["TermAndBillingCycle"]),
         bool(raw["MeterDescription"]),
+        day(raw["OrderDate"]),
+        str(raw.get("InvoiceNumber", "")),
     )
 
 
@@ -112,6 +132,8 @@ def from_licence(raw: Mapping[str, Any]) -> Charge:
         str(raw["billingCycleType"]),
         "",
         False,
+        day(raw.get("orderDate")),
+        str(raw.get("invoiceNumber", "")),
     )
 
 
@@ -136,6 +158,8 @@ def from_metered(raw: Mapping[str, Any]) -> Charge:
         str(raw["billingCycleType"]),
         "",
         True,
+        None,
+        str(raw.get("invoiceNumber", "")),
     )
 
 
@@ -144,4 +168,5 @@ def exact(value: Any) -> Fraction:
 
 
 def day(value: Any) -> date | None:
-    return date.fromisoformat(str(value)[:10]) if value else None
+    """Year 1 is how Microsoft writes no date (invoices.md, "Value quirks")."""
+    return date.fromisoformat(str(value)[:10]) if value and not str(value).startswith("0001-") else None

@@ -16,7 +16,7 @@ from unittest import mock
 from cryptography.fernet import Fernet
 
 from connector.cli import main
-from tests.months import checks, reference
+from tests.months import checks, reference_month
 from tests.months.reference import Decisions, Row
 from tests.standins.microsoft import MicrosoftStandIn
 
@@ -109,6 +109,8 @@ class Partner:
             writer.writeheader()
             writer.writerows(rows)
         self.imports_file(kind, path)
+        if kind == "services":
+            self.decided.services += rows
 
     def takes_files(self, folder: Path) -> None:
         """Import what lies in a folder: organisations.csv, links.csv, rates.csv, prices.csv."""
@@ -149,7 +151,7 @@ class Partner:
         """The month without a push, looked through: it adds up, and it is what the reference says."""
         month = self.sync(period, status)
         checks.assert_adds_up(month, self)
-        checks.assert_as_expected(month, reference.expected(self.billed, period, self.decided))
+        checks.assert_as_expected(month, reference_month.expected(self.billed, period, self.decided))
         return month
 
 

@@ -1,115 +1,30 @@
-"""A second calculation of a month, written from interfaces.md section 5 with fractions. It shares no code with the
-product: raw lines and import rows (all text) in, documents and balance out.
+"""A second calculation of a line, written from interfaces.md section 5 with fractions. It shares no code with the
+product: raw lines and import rows (all text) in, places out. The whole month is in reference_month.py.
 """
 
 from __future__ import annotations
 
-import calendar
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from tests.months.delivered import Charge, day, exact, from_licence, from_metered, from_reconciliation
-from tests.standins.microsoft.month import Book
+from tests.months.reference_cycles import cycle_of, days, share_of
 
 Row = Mapping[str, str]
 GroupKey = tuple[str, str, str, str]
 
+__all__ = [
+    "Decisions", "GroupKey", "Place", "Row", "column", "cycle_of", "day", "from_licence", "from_metered",
+    "from_reconciliation", "level_of", "place", "rounded", "share_of",
+]  # fmt: skip
+
 _DIGITS = {"JPY": 0, "KWD": 3}
 _BY_AMOUNT = ("usage", "credit", "other")
 _PER_UNIT = ("fixed", "tiered", "discount")
-
-
-# ---- 5.3 cycles
-
-
-def months_later(anchor: date, months: int) -> date:
-    """By day of the month, clipped to its last day."""
-    year, month = _month(anchor, months)
-    return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
-
-
-def months_later_from_end(anchor: date, months: int) -> date:
-    """By distance from the month's end."""
-    distance = calendar.monthrange(anchor.year, anchor.month)[1] - anchor.day
-    year, month = _month(anchor, months)
-    return date(year, month, calendar.monthrange(year, month)[1] - distance)
-
-
-def _month(anchor: date, months: int) -> tuple[int, int]:
-    number = anchor.year * 12 + (anchor.month - 1) + months
-    return number // 12, number % 12 + 1
-
-
-def cycle_begin(anchor: date | None, start: date, end: date, annual: bool) -> date:
-    """Where the cycle that ends on `end` began, without a whole-cycle line that says so."""
-    following, step = end + timedelta(days=1), 12 if annual else 1
-    counts = [months_later]
-    if anchor and anchor.day >= 29:
-        counts.append(months_later_from_end)
-    for count in counts if anchor else ():
-        for turn in range(1, 1 + (following.year - anchor.year + 1) * 12):
-            if count(anchor, turn * step) == following:
-                return min(start, count(anchor, (turn - 1) * step))
-    return min(start, months_later(following, -step))
-
-
-def whole_cycles(charges: Iterable[Charge]) -> dict[tuple[str, date], date]:
-    """cycleCharge and renew lines are whole cycles and say where the others of their subscription began."""
-    return {
-        (charge.subscription, charge.end): charge.start
-        for charge in charges
-        if charge.platform == "new_commerce"
-        and charge.folded in ("cyclecharge", "renew")
-        and charge.has_cycle
-        and charge.start
-        and charge.end
-    }
-
-
-def cycle_of(charge: Charge, charges: Sequence[Charge]) -> tuple[date, date] | None:
-    """First and last day of a line's charge cycle; None where it has none."""
-    if not charge.has_cycle or charge.start is None or charge.end is None:
-        return None
-    annual = "annual" in charge.billing.lower()
-    if charge.platform != "new_commerce":
-        return _legacy_cycle(charge, charge.start, annual, charges)
-    fixed = whole_cycles(charges).get((charge.subscription, charge.end))
-    return (fixed or cycle_begin(charge.term_start, charge.start, charge.end, annual), charge.end)
-
-
-def _legacy_cycle(charge: Charge, start: date, annual: bool, charges: Sequence[Charge]) -> tuple[date, date]:
-    """Between two anniversaries of subscriptionStartDate; without it, the longest of the subscription's periods."""
-    step = 12 if annual else 1
-    if charge.term_start:
-        turn = 0
-        while months_later(charge.term_start, (turn + 1) * step) <= start:
-            turn += 1
-        return (
-            months_later(charge.term_start, turn * step),
-            months_later(charge.term_start, (turn + 1) * step) - timedelta(days=1),
-        )
-    spans = [
-        (other.start, other.end)
-        for other in charges
-        if other.subscription == charge.subscription and other.start and other.end
-    ]
-    return max((span for span in spans if span[0] <= start <= span[1]), key=lambda span: span[1] - span[0])
-
-
-def share_of(charge: Charge, cycle: tuple[date, date] | None) -> Fraction:
-    if cycle is None:
-        return Fraction(1)
-    assert charge.start is not None and charge.end is not None
-    return Fraction(days(charge.start, charge.end), days(*cycle))
-
-
-def days(first: date, last: date) -> int:
-    """Both inclusive."""
-    return (last - first).days + 1
 
 
 # ---- 5.4 which rule
@@ -124,6 +39,7 @@ class Decisions:
     prices: list[Row] = field(default_factory=list)
     list_prices: list[Row] = field(default_factory=list)
     rates: list[Row] = field(default_factory=list)
+    services: list[Row] = field(default_factory=list)
 
 
 LEVELS = ("subscription", "organisation_offer", "organisation", "global_offer", "global")
@@ -174,7 +90,7 @@ def rule_for(charge: Charge, organisation: str, currency: str, when: date | None
         own_currency = not rule.get("currency") or rule["currency"] == currency
         both = bool(column(rule, "product_id") and column(rule, "sku_id"))
         by_unit = rule["kind"] not in _PER_UNIT or charge.kind not in _BY_AMOUNT or both
-        return named and own_currency and by_unit and valid(rule, when)
+        return named and own_currency and by_unit and valid(rule, when) and tier_of(rule, charge.quantity) != ()
 
     def rank(item: tuple[int, Row]) -> tuple[int, int, str, int]:
         number, rule = item
@@ -187,13 +103,19 @@ def rule_for(charge: Charge, organisation: str, currency: str, when: date | None
 # ---- 5.5 to 5.8 the amount
 
 
+def tier_of(rule: Row, quantity: Fraction) -> tuple[Fraction, ...] | None:
+    """Quantity and price of the tier that holds a quantity, () if none does, None for other kinds of rule."""
+    if rule["kind"] != "tiered":
+        return None
+    tiers = [tuple(map(exact, pair.split(":"))) for pair in rule["value"].split(";")]
+    return max((tier for tier in tiers if tier[0] <= quantity), default=())
+
+
 def sales_amount(
     charge: Charge, rule: Row, share: Fraction, conversion: Fraction, list_price: Fraction | None
 ) -> Fraction | None:
     """The exact amount; None where the list price is missing."""
     value = exact(rule.get("value")) if rule["kind"] != "tiered" else Fraction(0)
-    sign_of = charge.subtotal or charge.effective
-    sign = (sign_of > 0) - (sign_of < 0)
     match rule["kind"]:
         case "markup":
             return charge.subtotal * (1 + value / 100) * conversion
@@ -204,15 +126,14 @@ def sales_amount(
         case "fixed":
             price = value
         case "tiered":
-            tiers = [tuple(map(exact, pair.split(":"))) for pair in rule["value"].split(";")]
-            price = max(tier for tier in tiers if tier[0] <= charge.quantity)[1]
+            price = (tier_of(rule, charge.quantity) or ())[1]
         case "discount":
             if list_price is None:
                 return None
             price = list_price * (1 - value / 100)
         case kind:
             raise ValueError(kind)
-    return sign * price * charge.quantity * share
+    return charge.sign * price * charge.quantity * share
 
 
 def list_price_for(charge: Charge, currency: str, when: date | None, rows: Sequence[Row]) -> Fraction | None:
@@ -227,9 +148,15 @@ def list_price_for(charge: Charge, currency: str, when: date | None, rows: Seque
         for row in rows
         if row["currency"] == currency
         and valid(row, when)
-        and all(not row.get(name) or row[name].lower() == value.lower() for name, value in said.items())
+        and all(not column(row, name) or column(row, name).lower() == value.lower() for name, value in said.items())
     ]
-    return exact(max(fitting, key=lambda row: row.get("valid_from", ""))["price"]) if fitting else None
+
+    def rank(row: Row) -> tuple[bool, bool, bool, str]:
+        """The nearer one, by sku before term before billing, then the later one (decision 18)."""
+        sku, term, billing = (bool(column(row, name)) for name in ("sku_id", "term", "billing"))
+        return sku, term, billing, row.get("valid_from", "")
+
+    return exact(max(fitting, key=rank)["price"]) if fitting else None
 
 
 def rate_for(from_: str, to: str, invoiced: date, rates: Sequence[Row]) -> Fraction | None:
@@ -282,106 +209,65 @@ class Place:
 def place(charge: Charge, charges: Sequence[Charge], decided: Decisions, invoiced: date) -> Place:
     """5.3 to 5.8 for one line; `charges` are all of the period."""
     cycle = cycle_of(charge, charges)
-    when = cycle[0] if cycle else charge.start
-    link = next((r for r in decided.links if r["tenant_id"].lower() == charge.tenant and valid(r, when)), None)
+    when = cycle[0] if cycle else charge.first_day
+    mine = [row for row in decided.links if row["tenant_id"].lower() == charge.tenant]
+    # a line without any day belongs to the one organisation its tenant was ever linked to (decision 18)
+    held = [row for row in mine if valid(row, when)] if when or len(mine) != 1 else mine
+    link = next(iter(held), None)
     if link is None:
         return Place(charge, "unmatched", finding="tenant_unlinked", cycle=cycle)
     code = link["organisation"]
     organisation = next(row for row in decided.organisations if row["code"] == code)
     currency = organisation.get("currency") or charge.currency
+    case = Case(charge, cycle, when, currency, invoiced, decided)
     rule = rule_for(charge, code, currency, when, decided.prices)
+    if rule is not None and organisation.get("global_offers") == "undercut":
+        rule = undercut(case, rule)
     here: dict[str, Any] = {"organisation": code, "currency": currency, "cycle": cycle, "rule": rule}
-    if rule is None:
+    if rule is None and charge.sign:
         return Place(charge, "unmatched", finding="price_missing", **here)
-    if rule["kind"] == "none":
+    if rule is not None and rule["kind"] == "none":
         return Place(charge, "not_charged", **here)
-    free = charge.subtotal == 0 and charge.effective == 0
-    conversion: Fraction | None = Fraction(1)
-    if rule["kind"] not in _PER_UNIT and currency != charge.currency and not free:
-        conversion = rate_for(charge.currency, currency, invoiced, decided.rates)
-    if conversion is None:
-        return Place(charge, "unmatched", finding="rate_missing", **here)
-    listed = list_price_for(charge, currency, when, decided.list_prices)
-    value = Fraction(0) if free else sales_amount(charge, rule, share_of(charge, cycle), conversion, listed)
-    if value is None:
-        return Place(charge, "unmatched", finding="list_price_missing", **here)
-    return Place(
-        charge,
-        "invoiced",
-        amount=rounded(value, currency),
-        exact=value,
-        finding="free_line" if free else "",
-        **here,
-    )
+    if rule is None or not charge.sign:
+        # 5.5 before 5.7: what is free at Microsoft needs no price (decision 18)
+        return Place(charge, "invoiced", finding="free_line", **here)
+    value = case.value(rule)
+    if isinstance(value, str):
+        return Place(charge, "unmatched", finding=value, **here)
+    return Place(charge, "invoiced", amount=rounded(value, currency), exact=value, **here)
 
 
 @dataclass(frozen=True)
-class VendorSums:
-    """One currency of Microsoft's: 5.12."""
+class Case:
+    """A line with all that its amount depends on but the rule."""
 
-    vendor_total: Fraction
-    invoiced: Fraction
-    unmatched: Fraction
-    not_charged: Fraction
+    charge: Charge
+    cycle: tuple[date, date] | None
+    when: date | None
+    currency: str
+    invoiced: date
+    decided: Decisions
 
-
-_READERS = {"reconciliation": from_reconciliation, "office": from_licence, "azure": from_metered}
-
-
-@dataclass(frozen=True)
-class Expected:
-    """A month as it must come out."""
-
-    places: list[Place]
-    balance: dict[str, VendorSums]
-
-    def documents(self) -> dict[tuple[str, str], dict[GroupKey, list[Place]]]:
-        """By organisation and currency; one summary line per subscription, product, sku and kind."""
-        made: dict[tuple[str, str], dict[GroupKey, list[Place]]] = {}
-        for one in self.places:
-            if one.outcome == "invoiced":
-                lines = made.setdefault((one.organisation, one.currency), {})
-                lines.setdefault(one.group, []).append(one)
-        return made
-
-    def findings(self) -> dict[tuple[str, str], Fraction]:
-        """Money at cost by finding code and currency."""
-        sums: dict[tuple[str, str], Fraction] = {}
-        for one in self.places:
-            if one.finding:
-                key = (one.finding, one.charge.currency)
-                sums[key] = sums.get(key, Fraction(0)) + one.charge.subtotal
-        return sums
+    def value(self, rule: Row) -> Fraction | str:
+        """The exact amount by a rule, or the finding that says what is missing."""
+        conversion: Fraction | None = Fraction(1)
+        if rule["kind"] not in _PER_UNIT and self.currency != self.charge.currency:
+            conversion = rate_for(self.charge.currency, self.currency, self.invoiced, self.decided.rates)
+        if conversion is None:
+            return "rate_missing"
+        listed = list_price_for(self.charge, self.currency, self.when, self.decided.list_prices)
+        value = sales_amount(self.charge, rule, share_of(self.charge, self.cycle), conversion, listed)
+        return "list_price_missing" if value is None else value
 
 
-def expected(month: dict[str, Any], period: str, decided: Decisions) -> Expected:
-    """The whole month, from the raw lines the stand-in serves."""
-    book = Book()
-    book.load(month)
-    live = [d for d in book.every() if d.period == period and not _voided(d)]
-    lines = [(d, reader(raw)) for d in live for name, reader in _READERS.items() for raw in d.iter_lines(name)]
-    charges = [charge for _, charge in lines]
-    places = [place(charge, charges, decided, _invoiced_on(document)) for document, charge in lines]
-    balance = {}
-    for currency in sorted({str(document.header["currencyCode"]) for document in live}):
-        mine = [document for document in live if document.header["currencyCode"] == currency]
-        headers = sum((exact(document.header["totalCharges"]) for document in mine), Fraction())
-        tax = sum((charge.tax for charge in charges if charge.currency == currency), Fraction())
-        sums = {
-            outcome: sum(
-                (p.charge.subtotal for p in places if p.outcome == outcome and p.charge.currency == currency),
-                Fraction(),
-            )
-            for outcome in ("invoiced", "unmatched", "not_charged")
-        }
-        balance[currency] = VendorSums(headers - tax, **sums)
-    return Expected(places, balance)
-
-
-def _voided(document: Any) -> bool:
-    notes = (str(each.header["documentType"]) for each in document.amendments)
-    return document.header["documentType"] == "void_note" or "void_note" in notes
-
-
-def _invoiced_on(document: Any) -> date:
-    return date.fromisoformat(str(document.header["invoiceDate"])[:10])
+def undercut(case: Case, rule: Row) -> Row:
+    """A global offer instead of a negotiated price where it is lower and the organisation said so (5.4)."""
+    worldwide = [each for each in case.decided.prices if level_of(each).startswith("global")]
+    offer = rule_for(case.charge, "", case.currency, case.when, worldwide)
+    negotiated = level_of(rule) in LEVELS[:3]
+    if not negotiated or offer is None or level_of(offer) != "global_offer" or "none" in (rule["kind"], offer["kind"]):
+        return rule
+    own, other = case.value(rule), case.value(offer)
+    if isinstance(own, str) or isinstance(other, str) or abs(other) >= abs(own):
+        return rule
+    return offer

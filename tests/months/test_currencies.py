@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import date
+from decimal import Decimal
 
-from tests.months.billed import ALPHA, MAIL, SUITE, month_of, seats, ten_to_fourteen
+import pytest
+from sqlalchemy import create_engine
+
+from connector.store.customer_view import Scope, list_parts
+from tests.months.billed import ALPHA, MAIL, SUITE, Line, day, month_of, seats, ten_to_fourteen
 from tests.months.partner import Partner
 from tests.standins.microsoft import published
 from tests.standins.microsoft.published import CONTOSO, FABRIKAM
+from webhooks.drilldown.story import rates_of
 
 
 @pytest.fixture
@@ -114,3 +120,42 @@ def test_a_free_line_needs_no_rate(partner: Partner) -> None:
     month = partner.month("2025-10")
     assert month.codes == {"free_line"}
     assert SUITE.product_id in {line["product_id"] for line in month.lines("C-1", amount="0.00")}
+
+
+def test_a_document_in_dinars_of_lines_in_dollars(partner: Partner) -> None:
+    """120.00 x 1.1 x 0.307251 = 40.557132, and a price of its own in fils: 3.612 x 14 x 20/31 = 32.6245..."""
+    partner.is_billed(
+        month_of([seats(currency="USD").charge("cycleCharge", 10), *_fourteen_mails_from_the_twelfth("USD")])
+    )
+    partner.has_customer("C-1", ALPHA.tenant_id, currency="KWD")
+    partner.price("markup", "10")
+    partner.price("fixed", "3.612", "C-1", product_id=MAIL.product_id, currency="KWD")
+    partner.rate("2025-09-01", "USD", "KWD", "0.307251")
+    month = partner.month("2025-10")
+    converted = month.line("C-1", "KWD", product_id=SUITE.product_id)
+    assert converted["amount"] == "40.557" and converted["cost_currency"] == "USD"
+    [part] = month.explain(converted)["parts"]
+    assert (part["rate"], part["rate_date"]) == ("0.307251", "2025-09-01")
+    own = month.line("C-1", "KWD", product_id=MAIL.product_id)
+    assert own["amount"] == "32.625" and month.net("C-1", "KWD") == "73.182"
+    [part] = month.explain(own)["parts"]
+    assert (part["rate"], part["rate_date"]) == (None, None), "a price in the customer's currency needs no rate"
+
+
+def _fourteen_mails_from_the_twelfth(currency: str) -> list[Line]:
+    return [seats(product=MAIL, currency=currency).charge("addQuantity", 14, day("2025-10-12"))]
+
+
+def test_the_customers_page_shows_rate_and_date(nordic: Partner) -> None:
+    nordic.has_customer("C-1", CONTOSO.tenant_id, FABRIKAM.tenant_id, currency="JPY")
+    nordic.price("passthrough")
+    nordic.rate("2021-01-01", "EUR", "JPY", "163.255")
+    nordic.rate("2021-01-02", "DKK", "JPY", "21.5")
+    month = nordic.month("2021-06")
+    line = month.line("C-1", "JPY", cost_currency="EUR")
+    engine = create_engine(f"sqlite:///{nordic.database}")
+    with engine.connect() as connection:
+        scope = Scope(month.document("C-1", "JPY")["id"])
+        number = int(line["url"].rsplit("/", 1)[1])
+        parts = list_parts(connection, scope, number, 0, 10)
+    assert rates_of(parts) == [(Decimal("163.255"), date(2021, 1, 1))]

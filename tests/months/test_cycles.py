@@ -21,7 +21,7 @@ from connector.domain.cycles import Charged, charged, subscription_facts
 from connector.domain.lines import ReconciliationLine
 from connector.sources.fields import decode_reconciliation
 from connector.sources.raw_lines import parse_record
-from tests.months import reference
+from tests.months import reference, reference_cycles
 from tests.months.billed import ALPHA, SUITE, day
 from tests.standins.microsoft import exact
 from tests.standins.microsoft.billing import line, stamp
@@ -176,9 +176,9 @@ def test_any_cycle_is_what_the_reference_says(
 @given(bought=_DATES.filter(lambda d: d.day <= 28), turn=st.integers(0, 40))
 def test_an_ordinary_monthly_cycle_has_the_days_of_the_month_it_began_in(bought: date, turn: int) -> None:
     """Microsoft's own rule (invoices.md 3.2)."""
-    begin = reference.months_later(bought, turn)
-    end = reference.months_later(bought, turn + 1) - timedelta(days=1)
+    begin = reference_cycles.months_later(bought, turn)
+    end = reference_cycles.months_later(bought, turn + 1) - timedelta(days=1)
     span = cycle_of(raw_line("addQuantity", end, end, bought))
     assert span.cycle is not None and span.cycle.begin == begin
-    first_of_next = reference.months_later(begin.replace(day=1), 1)
+    first_of_next = reference_cycles.months_later(begin.replace(day=1), 1)
     assert span.cycle.days == (first_of_next - timedelta(days=1)).day
