@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from connector.cli.output import emit, json_option, prose, table, world
+from connector.cli.output import emit, json_option, person, prose, table, world
 from connector.flows import change_sets
 
 _SHOWN = 20
@@ -65,7 +65,7 @@ def show(number: int, every: bool, as_json: bool) -> None:
 def undo(number: int, why: str, dry_run: bool, every: bool, as_json: bool) -> None:
     """Take a change set back as a new one, all of it or nothing; refused once an issued document used it."""
     with world() as here:
-        done = change_sets.undo(here.engine, number, why=why, dry_run=dry_run)
+        done = change_sets.undo(here.engine, number, why=why, who=person(), dry_run=dry_run)
     if as_json:
         emit(done.to_json())
         return
@@ -80,7 +80,8 @@ def undo(number: int, why: str, dry_run: bool, every: bool, as_json: bool) -> No
 def change_line(change: dict[str, Any]) -> str:
     """One change on a line: what happened, to which row, before and after."""
     arrow = " -> " if change["before"] and change["after"] else ""
-    return f"{change['action']} {change['key']}: {change['before']}{arrow}{change['after']}"
+    what = f"{change['before']}{arrow}{change['after']}"
+    return f"{change['action']} {change['key']}" + (f": {what}" if what else "")
 
 
 def _show_changes(found: list[dict[str, Any]], every: bool) -> None:

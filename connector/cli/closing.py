@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from connector.cli.month import Period
-from connector.cli.output import emit, json_option, prose, styled, table, world
+from connector.cli.output import emit, json_option, person, prose, styled, table, world
 from connector.domain.money import amount_text
 from connector.flows import correct
 from connector.flows.close import CloseResult, close_period
@@ -37,7 +37,7 @@ def close(period: str, why: str, dry_run: bool, as_json: bool) -> None:
     becomes a correction (`connector rerate`).
     """
     with world() as here:
-        result = close_period(here, period, why=why, dry_run=dry_run)
+        result = close_period(here, period, why=why, who=person(), dry_run=dry_run)
     if as_json:
         emit(_close_view(result))
     else:
@@ -87,7 +87,9 @@ def rerate(period: str, as_draft: bool, why: str, as_json: bool) -> None:
         rerated = rerate_period(here, period)
         view = rerated_view(rerated)
         if as_draft:
-            view["drafts"] = [_document_view(document) for document in correct.draft(here, rerated, why=why)]
+            view["drafts"] = [
+                _document_view(document) for document in correct.draft(here, rerated, why=why, who=person())
+            ]
     if as_json:
         emit(view)
     else:
@@ -173,7 +175,7 @@ def release(keys: tuple[str, ...], period: str | None, why: str, as_json: bool) 
         raise click.UsageError("Name the corrections, or all of a month with --all PERIOD.")
     with world() as here:
         wanted = list(keys) if period is None else correct.drafts_of(here, period)
-        released = correct.release(here, wanted, why=why)
+        released = correct.release(here, wanted, why=why, who=person())
     if as_json:
         emit([_document_view(document) for document in released])
         return
@@ -190,7 +192,7 @@ def release(keys: tuple[str, ...], period: str | None, why: str, as_json: bool) 
 def discard(key: str, why: str, as_json: bool) -> None:
     """Throw a draft away, or a released correction that no ledger has heard of."""
     with world() as here:
-        document = correct.discard(here, key, why=why)
+        document = correct.discard(here, key, why=why, who=person())
     if as_json:
         emit(_document_view(document))
     else:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from connector.cli.changes import change_line
 from connector.cli.month import Period
-from connector.cli.output import emit, json_option, prose, styled, table, world
+from connector.cli.output import emit, json_option, person, prose, styled, table, world
 from connector.cli.price_table import show_warnings
 from connector.domain.money import amount_text
 from connector.domain.period import needs_attention, worst
@@ -89,6 +89,7 @@ def _register(kind: str, help_text: str) -> None:
                 file,
                 dry_run=dry_run,
                 replace=replace,
+                who=person(),
                 why=why.strip(),
                 today=here.today(),
                 all_changes=every,

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from connector.cli.importing import show_report
 from connector.cli.month import Period
-from connector.cli.output import emit, json_option, prose, table, world
+from connector.cli.output import emit, json_option, person, prose, table, world
 from connector.flows.list_prices import Pulled, known_sheets, pull_exchange_rates, pull_price_sheet
 from mappings.price_sheet import VIEWS
 
@@ -32,7 +32,7 @@ def list_prices() -> None:
 def pull(market: str, view: str, month: str | None, dry_run: bool, as_json: bool) -> None:
     """Fetch a month's price sheet from Microsoft and import it. Needs MICROSOFT_REFRESH_TOKEN."""
     with world() as here:
-        pulled = pull_price_sheet(here, market=market, view=view, month=month or "", dry_run=dry_run)
+        pulled = pull_price_sheet(here, market=market, view=view, month=month or "", dry_run=dry_run, who=person())
     _end(pulled, as_json)
 
 
@@ -91,7 +91,7 @@ def rates() -> None:
 def pull_rates(month: str | None, dry_run: bool, as_json: bool) -> None:
     """Fetch a month's exchange rates to USD from Microsoft and import them. Needs MICROSOFT_REFRESH_TOKEN."""
     with world() as here:
-        pulled = pull_exchange_rates(here, month=month or "", dry_run=dry_run)
+        pulled = pull_exchange_rates(here, month=month or "", dry_run=dry_run, who=person())
     _end(pulled, as_json)
 
 

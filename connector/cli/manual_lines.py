@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 from rich.markup import escape
 
 from connector.cli.month import Period
-from connector.cli.output import emit, json_option, prose, table, world
+from connector.cli.output import emit, json_option, person, prose, table, world
 from connector.domain.money import NotANumber, amount_text, known_currency, money, plain_text
 from connector.flows.manual_lines import Effect, NewLine, add_line, list_lines, reasoned, remove_line
 from mappings.manual_lines import ManualLine
@@ -66,7 +65,7 @@ def lines() -> None:
 @json_option
 def add(period: str, organisation: str, dry_run: bool, as_json: bool, by: str, **said: Any) -> None:
     """Add a line to the month's document of an organisation."""
-    wanted = reasoned(NewLine(period, organisation, author=by or getpass.getuser(), **said))
+    wanted = reasoned(NewLine(period, organisation, author=by or person(), **said))
     with world() as here:
         _show(add_line(here, wanted, dry_run=dry_run), dry_run, as_json)
 
@@ -85,7 +84,7 @@ def add(period: str, organisation: str, dry_run: bool, as_json: bool, by: str, *
 @json_option
 def discount(period: str, organisation: str, dry_run: bool, as_json: bool, by: str, **said: Any) -> None:
     """Take a percentage off what the month's document charges, or off one product."""
-    wanted = reasoned(NewLine(period, organisation, author=by or getpass.getuser(), **said))
+    wanted = reasoned(NewLine(period, organisation, author=by or person(), **said))
     with world() as here:
         _show(add_line(here, wanted, dry_run=dry_run), dry_run, as_json)
 
@@ -99,7 +98,7 @@ def discount(period: str, organisation: str, dry_run: bool, as_json: bool, by: s
 def remove(code: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
     """Take a line away again, as long as no document with it was sent."""
     with world() as here:
-        effect = remove_line(here, code, who=by or getpass.getuser(), reason=reason.strip(), dry_run=dry_run)
+        effect = remove_line(here, code, who=by or person(), reason=reason.strip(), dry_run=dry_run)
         _show(effect, dry_run, as_json)
 
 

@@ -8,7 +8,19 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from connector.cli.output import emit, error_view, fail, has_error, json_option, prose, show_month, styled, table, world
+from connector.cli.output import (
+    emit,
+    error_view,
+    fail,
+    has_error,
+    json_option,
+    person,
+    prose,
+    show_month,
+    styled,
+    table,
+    world,
+)
 from connector.domain.period import BillingPeriod, PeriodState, needs_attention
 from connector.errors import Misconfigured, Transient
 from connector.flows import accept, review
@@ -31,16 +43,20 @@ class Period(click.ParamType[str]):
 
 @click.command()
 @click.argument("period", type=Period())
+@click.option("--no-pull", is_flag=True, help="Do not ask Microsoft: match, price and balance what has arrived.")
 @click.option("--no-push", is_flag=True, help="Stop before the ledger: pull, match, price and balance only.")
 @click.option("--again", is_flag=True, help="Pull again also what has arrived whole, in case Microsoft changed it.")
 @json_option
-def sync(period: str, no_push: bool, again: bool, as_json: bool) -> None:
+def sync(period: str, no_pull: bool, no_push: bool, again: bool, as_json: bool) -> None:
     """Do the whole month here and now: discover, pull, check, match, price, balance, push, verify.
 
-    Running it again changes nothing that is finished and goes on with what is not.
+    Running it again changes nothing that is finished and goes on with what is not. With --no-pull and --no-push it
+    only prices the month again, for example after an import of prices.
     """
+    if no_pull and again:
+        raise click.UsageError("--again pulls and --no-pull does not: give one of them.")
     with world() as here:
-        result = sync_period(here, period, push=not no_push, again=again)
+        result = sync_period(here, period, pull=not no_pull, push=not no_push, again=again)
         view = review.pushed(here, period, result.push) if result.push else review.month(here, period)
     view["errors"] = [error_view(error) for error in result.trouble]
     if as_json:
@@ -119,7 +135,7 @@ def month_accept(period: str, invoice: str, reason: str) -> None:
     Legacy invoices carry adjustments that no line shows; Microsoft's PDF names them.
     """
     with world() as here:
-        state = accept.accept_difference(here, period, invoice, reason)
+        state = accept.accept_difference(here, period, invoice, reason, who=person())
     prose.print(f"Accepted. {period} is now {styled(str(state))}.")
 
 

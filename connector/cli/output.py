@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,11 @@ def world() -> Iterator[World]:
             bar.update(task, description=escape(text), completed=done, total=of or None)
 
         yield build_world(settings, progress=show)
+
+
+def person() -> str:
+    """Who sits at the terminal: the name he is signed in with, for every trail that says who decided something."""
+    return getpass.getuser()
 
 
 def table(*columns: str) -> Table:

@@ -14,7 +14,7 @@ import click
 from rich.markup import escape
 
 from connector.cli.month import Period
-from connector.cli.output import emit, json_option, prose, styled, table, world
+from connector.cli.output import emit, json_option, person, prose, styled, table, world
 from connector.cli.prices import prices
 from connector.domain.money import NotANumber, known_currency, money
 from connector.errors import Misconfigured
@@ -98,7 +98,8 @@ def change(day: date, why: str, save: bool, again: bool, customers: int, as_json
     with world() as here:
         made = preview(here.engine, wish, day, here.progress)
         if save:
-            made = replace(change_prices(here.engine, wish, day, why=why, again=again), effect=made.effect)
+            done = change_prices(here.engine, wish, day, why=why, who=person(), again=again)
+            made = replace(done, effect=made.effect)
         view = trial_views.plan(made, _names(here), customers)
     if as_json:
         emit(view)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from rich.markup import escape
 
 from connector.cli.output import prose, styled, table
+from connector.domain.money import amount_text
 
 _SHOWN = 20
 
@@ -34,7 +36,7 @@ def show_rules(rules: list[dict[str, Any]]) -> None:
             escape(rule["organisation"]),
             escape(_scope(rule)),
             rule["kind"],
-            escape(rule["value"]),
+            escape(_value(rule["value"], rule)),
             rule["currency"] + (" offer" if rule["offer"] else ""),
             rule["valid_from"] or "",
             rule["valid_to"] or "",
@@ -55,15 +57,22 @@ def show_history(rules: list[dict[str, Any]]) -> None:
         )
         for version in rule["versions"]:
             since, ended = version["since"], version["ended"]
-            prose.print(f"  version {version['version']}: {_moved(version)}; {_by(since)}")
+            prose.print(f"  version {version['version']}: {_moved(version, rule)}; {_by(since)}")
             if ended and ended["how"] != "replaced":
                 prose.print(f"    {ended['how']}: {_by(ended)}")
     prose.print(f"{len(rules)} rules.")
 
 
-def _moved(version: dict[str, Any]) -> str:
-    before = version["before"]
-    return escape(f"{before} -> {version['after']}" if before else version["after"] or "no value")
+def _moved(version: dict[str, Any], rule: dict[str, Any]) -> str:
+    """The value before and after, and the last day, which is often all that changed."""
+    before, after = _value(version["before"], rule), _value(version["after"], rule)
+    value = f"{before} -> {after}" if before not in ("", after) else after or "no value"
+    return escape(f"{value}, until {version['valid_to']}" if version["valid_to"] else value)
+
+
+def _value(value: str, rule: dict[str, Any]) -> str:
+    """A price as money is written, 6.50 and not 6.5; percentages and tiers as they are."""
+    return amount_text(Decimal(value), rule["currency"]) if value and rule["kind"] == "fixed" else value
 
 
 def _by(set_: dict[str, Any]) -> str:

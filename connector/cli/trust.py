@@ -7,7 +7,7 @@ import sys
 import click
 from rich.markup import escape
 
-from connector.cli.output import emit, json_option, prose, styled, table, world
+from connector.cli.output import emit, json_option, person, prose, styled, table, world
 from connector.flows.verify import verify_all
 from connector.store import audit as audit_log
 from connector.store import links as stored_links
@@ -119,7 +119,7 @@ def links_revoke(document: str, reason: str) -> None:
         if done:
             append(
                 connection,
-                who="cli",
+                who=person(),
                 action="link_revoked",
                 subject=document,
                 before="",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sqlite3
 from contextlib import closing
 
@@ -213,7 +214,7 @@ def test_the_audit_trail_tells_who_accepted_what_and_why(partner: Desk, microsof
     with closing(sqlite3.connect(partner.folder / "connector.sqlite")) as database:
         query = "SELECT who, action, subject, after, why FROM audit WHERE action = 'difference_accepted'"
         rows = database.execute(query).fetchall()
-        assert rows == [("cli", "difference_accepted", INVOICE, "0.01 EUR", "page 2")]
+        assert rows == [(getpass.getuser(), "difference_accepted", INVOICE, "0.01 EUR", "page 2")]
         database.execute("UPDATE audit SET why = 'page 3' WHERE action = 'difference_accepted'")
         database.commit()
     said = partner.run("audit", "verify", "--json")

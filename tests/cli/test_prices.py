@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -77,7 +78,7 @@ def test_the_history_of_a_rule(owner: Desk) -> None:
     first, second, third = rule["versions"]
     assert (first["before"], first["after"], first["ended"]["how"]) == ("", "20", "replaced")
     assert (second["before"], second["after"], second["valid_to"]) == ("20", "25", "2030-12-31")
-    assert (second["since"]["why"], second["since"]["who"]) == ("costs rose", "cli")
+    assert (second["since"]["why"], second["since"]["who"]) == ("costs rose", getpass.getuser())
     assert (second["ended"]["how"], second["ended"]["why"]) == ("taken back", "too early")
     assert (second["since"]["change_set"], second["ended"]["change_set"]) == (changed, undone)
     assert (third["after"], third["note"], third["ended"]) == ("20", "our usual", None)
