@@ -16,6 +16,7 @@ from connector.cli.output import (
     json_option,
     person,
     prose,
+    show_lines,
     show_month,
     styled,
     table,
@@ -114,8 +115,9 @@ def month_list(as_json: bool) -> None:
 
 @month.command("show")
 @click.argument("period", type=Period())
+@click.option("--lines", "lines", is_flag=True, help="Also each document's lines, with the ids `explain` takes.")
 @json_option
-def month_show(period: str, as_json: bool) -> None:
+def month_show(period: str, lines: bool, as_json: bool) -> None:
     """One month: vendor invoices, balance, documents, findings with what to do."""
     with world() as here:
         view = review.month(here, period)
@@ -123,6 +125,8 @@ def month_show(period: str, as_json: bool) -> None:
         emit(view)
     else:
         show_month(view)
+        if lines:
+            show_lines(view["documents"])
 
 
 @month.command("accept")
@@ -192,7 +196,7 @@ def _show_plan(view: dict[str, Any], *, dry_run: bool) -> None:
 def explain(line_id: str, as_json: bool) -> None:
     """Take one invoice line apart: what happened, what is taken back, days, price, rate, arithmetic, who lost.
 
-    The line's id stands in `month show --json` under documents, lines, id. The id of one of Microsoft's lines is as
+    The line's id stands in `month show PERIOD --lines`. The id of one of Microsoft's lines is as
     good: then it says which invoice line holds it, or where it went.
     """
     with world() as here:
@@ -201,7 +205,7 @@ def explain(line_id: str, as_json: bool) -> None:
     if tree is None:
         hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
         raise click.UsageError(
-            f"No invoice line has the id {line_id!r}: see `connector month show PERIOD --json`.{hint}"
+            f"No invoice line has the id {line_id!r}: see `connector month show PERIOD --lines`.{hint}"
         )
     if as_json:
         emit(tree)

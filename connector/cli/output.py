@@ -159,6 +159,17 @@ def show_month(view: dict[str, Any], *, documents: bool = True) -> None:
     show_findings(view["findings"])
 
 
+def show_lines(documents: list[dict[str, Any]]) -> None:
+    """The lines of every document, with the ids that `connector explain` takes."""
+    rows = table("line", "document", "text", "amount", "currency")
+    for document in documents:
+        for line in document["lines"]:
+            rows.add_row(
+                line["id"], escape(document["organisation"]), escape(line["text"]), line["amount"], document["currency"]
+            )
+    prose.print(rows)
+
+
 def has_error(findings: list[dict[str, Any]]) -> bool:
     return any(finding["severity"] == "error" for finding in findings)
 

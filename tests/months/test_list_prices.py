@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import zipfile
@@ -295,7 +296,7 @@ def test_a_sheet_is_kept_with_its_fingerprint_and_its_change_set(alpha: Partner)
     with reading(engine) as connection:
         kept = connection.execute(select(imports).where(imports.c.no == sheet["change_set"])).one()
     engine.dispose()
-    assert (kept.kind, kept.who) == ("list-prices", "cli")
+    assert (kept.kind, kept.who) == ("list-prices", getpass.getuser())
     assert kept.why == "price sheet updatedlicensebased DE of 2025-10, fetched from Microsoft"
 
 
