@@ -134,8 +134,7 @@ def amount_text(amount: Decimal, currency: str) -> str:
     plain = plain_text(amount)
     whole, _, places = plain.partition(".")
     places = places.ljust(digits, "0")
-    text = f"{whole}.{places}" if places else whole
-    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+    return f"{whole}.{places}" if places else whole
 
 
 def plain_text(number: Decimal) -> str:

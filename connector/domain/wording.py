@@ -69,6 +69,32 @@ def seats(quantity: Decimal) -> str:
     return f"{plain_text(quantity)} seat{'' if quantity == 1 else 's'}"
 
 
+def one_product(parts: Sequence[Part]) -> bool:
+    """Whether all parts are of one product and sku, in any subscriptions."""
+    return len({(part.product_id.casefold(), part.sku_id.casefold()) for part in parts}) == 1
+
+
+def product_names(parts: Sequence[Part]) -> str:
+    """What a line is about: the product's name, a few names, or how many there are."""
+    names = list(dict.fromkeys(part.product_name for part in parts if part.product_name))
+    if one_product(parts):
+        return names[0] if names else ""
+    if len(names) > _NAMED:
+        return f"{len(names)} products"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def label_text(what: str, label: str) -> str:
+    """The cost centre or purchase order in front of a line's text; empty where lines are not grouped so.
+
+    >>> label_text("Cost centre", "4711"), label_text("Cost centre", "(no cost centre)")
+    ('Cost centre 4711: ', 'No cost centre: ')
+    """
+    if not what or not label:
+        return ""
+    return f"No {what.lower()}: " if label.startswith("(no ") else f"{what} {label}: "
+
+
 def price_digits(price: Fraction, currency: str) -> str:
     """A sales price with as many digits as it has, at least the currency's and at most six."""
     places = 6
@@ -101,20 +127,34 @@ def sentence(kind: str, product: str, parts: Sequence[Part], currency: str, amou
         min((p.start for p in parts if p.start), default=None),
         max((p.end for p in parts if p.end), default=None),
     )
-    if any(part.reversal for part in parts):
+    taken_back = [part for part in parts if part.reversal]
+    if taken_back and all(part.sentence for part in taken_back):
+        anew = " and the right amount charged" if len(taken_back) < len(parts) else ""
+        charged = f"what it charged{' for ' + when if when else ''}"
+        return f"{name}: an earlier invoice was corrected; {charged} is taken back{anew}."
+    if taken_back:
         return f"{name}: Microsoft withdrew an invoice, so what we charged for it ({when}) is put right."
     if all(part.amount == 0 for part in parts):
         return f"{name} was free of charge{' from ' + when if when else ''}."
     match kind:
         case "advance":
             return f"{name}: {_size(kind, parts)} for {when}, charged in advance."
+        case "proration" if _subscriptions(parts) > 1:
+            net = f"{amount_text(abs(amount), currency)} {currency} {'more' if amount >= 0 else 'less'}"
+            return (
+                f"{name}: the seats of {_subscriptions(parts)} subscriptions changed within the cycle; each change "
+                f"credits the rest of the cycle and charges it again: {net} in all."
+            )
         case "proration":
             return _changes(name, parts, currency, amount)
         case "usage":
             return f"Use of {name}{' from ' + when if when else ''}, charged for what was used."
         case "one_time":
-            bought = day_text(first.happened.date()) if first.happened else when
-            return f"{name}, bought {'on ' + bought if bought else 'once'}; it is charged once."
+            if len({part.happened for part in parts}) > 1:
+                return f"{name}, bought several times{' from ' + when if when else ''}; each is charged once."
+            if first.happened:
+                return f"{name}, bought on {day_text(first.happened.date())}; it is charged once."
+            return f"{name}{' for ' + when if when else ''}; it is charged once."
         case "credit":
             return f"A credit of {amount_text(abs(amount), currency)} {currency} for {name}."
         case "service":
@@ -125,6 +165,8 @@ def sentence(kind: str, product: str, parts: Sequence[Part], currency: str, amou
 
 def outlook(parts: Sequence[Part], currency: str) -> str:
     """What the next cycle will cost, where the last charge tells it; empty when it does not."""
+    if _subscriptions(parts) > 1 or not one_product(parts):
+        return ""
     charges = [p for p in parts if p.amount > 0 and p.unit_price is not None and p.cycle_end is not None and p.billing]
     if not charges or parts[-1].amount < 0:
         return ""
@@ -138,7 +180,15 @@ def outlook(parts: Sequence[Part], currency: str) -> str:
     )
 
 
+def _subscriptions(parts: Sequence[Part]) -> int:
+    return len({part.subscription_id.casefold() for part in parts})
+
+
 def _size(kind: str, parts: Sequence[Part]) -> str:
+    if not one_product(parts):
+        return f"{len(parts)} charges"
+    if kind == "proration" and _subscriptions(parts) > 1:
+        return f"{_subscriptions(parts)} subscriptions"
     if kind in ("advance", "one_time"):
         quantities = [part.quantity for part in parts]
         if len(quantities) > _LISTED:
@@ -164,6 +214,8 @@ def _size(kind: str, parts: Sequence[Part]) -> str:
 
 # more quantities than this are not listed on an invoice line; they stand on its page
 _LISTED = 4
+# and not more names
+_NAMED = 3
 
 
 def _seat_steps(parts: Sequence[Part]) -> list[Decimal]:
@@ -200,17 +252,21 @@ def _changes(name: str, parts: Sequence[Part], currency: str, amount: Decimal) -
         cancelled = any("cancel" in folded(part.charge_type) for part in credits)
         what = "was cancelled" if cancelled else "was changed or reduced"
         return (
-            f"{name} {what} on {day_text(credits[0].start) if credits[0].start else 'that day'}; the rest of the cycle "
-            f"is credited: {net}."
+            f"{name} {what}{' on ' + day_text(credits[0].start) if credits[0].start else ''}; the rest of the cycle is "
+            f"credited: {net}."
         )
     if charges and not credits:
-        what = "was added to or changed"
-        return f"{name} {what} on {day_text(charges[0].start) if charges[0].start else 'that day'}: {net}."
+        day = f"on {day_text(charges[0].start)}" if charges[0].start else "within the cycle"
+        return f"Seats of {name} were added or changed {day}: {net}."
     steps = " → ".join(plain_text(step) for step in _seat_steps(parts))
     return (
-        f"The number of {name} seats changed {len(credits)} times ({steps}); each change credits the rest of the "
+        f"The number of {name} seats changed {_times(len(credits))} ({steps}); each change credits the rest of the "
         f"cycle and charges it again: {net} in all."
     )
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _money(parts: Sequence[Part], currency: str) -> str:
