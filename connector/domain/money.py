@@ -82,11 +82,12 @@ def round_half_away(exact: Fraction | Decimal, digits: int) -> Decimal:
     >>> round_half_away(Fraction(-1005, 1000), 2)
     Decimal('-1.01')
     """
-    value = Fraction(exact) * 10**digits
-    whole, rest = divmod(abs(value.numerator), value.denominator)
-    if 2 * rest >= value.denominator:
+    # on plain integers: this runs once for every line of every month that is tried
+    numerator, denominator = exact.as_integer_ratio()
+    whole, rest = divmod(abs(numerator) * 10**digits, denominator)
+    if 2 * rest >= denominator:
         whole += 1
-    return scaled(-whole if value < 0 else whole, digits)
+    return scaled(-whole if numerator < 0 else whole, digits)
 
 
 def cut(exact: Fraction | Decimal, digits: int) -> Decimal:
@@ -111,7 +112,7 @@ def scaled(units: int, digits: int) -> Decimal:
     >>> scaled(-13484, 2)
     Decimal('-134.84')
     """
-    return Decimal((1 if units < 0 else 0, tuple(int(d) for d in str(abs(units))), -digits))
+    return Decimal(f"{units}E-{digits}")
 
 
 def total(amounts: Sequence[Decimal] | list[Decimal]) -> Decimal:

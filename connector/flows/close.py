@@ -77,7 +77,7 @@ def _missing(connection: Connection, period: str, run: Run, ledgers: list[Ledger
     missing += [
         f"the document of {made.document.organisation} over "
         f"{amount_text(made.document.net_total, made.document.currency)} {made.document.currency} is not sent: "
-        f"{made.held or f'run `connector sync {period}`'}"
+        f"{made.held or f'run `connector push {period}`'}"
         for made in run.made
         if made.document.has_money
     ]

@@ -24,9 +24,10 @@ class SyncResult:
     push: PushResult | None = None
 
 
-def sync_period(world: World, period: str, *, push: bool = True, again: bool = False) -> SyncResult:
+def sync_period(world: World, period: str, *, pull: bool = True, push: bool = True, again: bool = False) -> SyncResult:
     """Bring a period as far as it goes. Running it again changes nothing that is finished.
 
+    `pull`: without it Microsoft is not asked, for partners whose invoices are files downloaded by hand.
     `again`: pull also what has arrived whole and balances.
     """
     label = str(BillingPeriod.parse(period))
@@ -34,14 +35,7 @@ def sync_period(world: World, period: str, *, push: bool = True, again: bool = F
         # whoever runs a month by hand has looked at what was held
         work.release(connection, label)
         work.release(connection, "partner")
-    try:
-        discover(world)
-    except Transient as error:
-        # what is known already can still be priced and pushed
-        trouble: list[ConnectorError] = [error]
-    else:
-        trouble = []
-    trouble += pull_period(world, label, again=again) if not trouble else []
+    trouble = _arrive(world, label, again=again) if pull else []
     state = price_period(world, label)
     result = SyncResult(state, trouble)
     if push:
@@ -49,6 +43,15 @@ def sync_period(world: World, period: str, *, push: bool = True, again: bool = F
         with reading(world.engine) as connection:
             result.state = periods.state_of(connection, label) or state
     return result
+
+
+def _arrive(world: World, period: str, *, again: bool) -> list[ConnectorError]:
+    """Discover and pull; what did not answer. What is known already can still be priced and pushed."""
+    try:
+        discover(world)
+    except Transient as error:
+        return [error]
+    return pull_period(world, period, again=again)
 
 
 def pull_period(world: World, period: str, *, again: bool = False) -> list[ConnectorError]:

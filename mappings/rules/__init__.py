@@ -78,7 +78,12 @@ def discover() -> dict[str, RuleKindInfo]:
 def per_unit(price: Fraction, situation: Situation, text: str) -> Priced:
     """sign x price x quantity x share: the amount of every rule that names a price per unit and full cycle."""
     operands = (Fraction(situation.sign), price, Fraction(situation.quantity), situation.share)
-    exact = operands[0] * operands[1] * operands[2] * operands[3]
+    numerator = denominator = 1
+    for operand in operands:
+        numerator *= operand.numerator
+        denominator *= operand.denominator
+    # brought to lowest terms once, not after each factor
+    exact = Fraction(numerator, denominator)
     return Priced(exact, "multiply", operands, text, price)
 
 
