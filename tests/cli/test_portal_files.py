@@ -129,3 +129,17 @@ def test_a_row_that_cannot_be_read_is_put_aside(alone: Desk) -> None:
     month = alone.month(PERIOD)
     assert (month.state, month.balance()["difference"]) == ("unbalanced", "119.90")
     assert (month.net, month.postings) == ({"C-1": NET["C-1"]}, {"C-1": "planned"})
+
+
+def test_the_month_is_priced_again_without_an_account(alone: Desk) -> None:
+    """An import of prices counts from the next run on, and there is no Microsoft to ask before it."""
+    alone.done("import", "invoice", alone.portal_file("october.csv", rows()), "--header", f"{INVOICE}={TOTAL}")
+    alone.taken("prices", "organisation,kind,value,valid_from,product_id", "C-1,passthrough,,2025-01-01,CFQ7TTC0LDPB")
+    told(alone.run("sync", PERIOD, "--no-push"), 2, "Partner Center cannot be asked", "Set them")
+    assert alone.month(PERIOD).net == NET
+    alone.done("sync", PERIOD, "--no-pull", "--no-push")
+    assert alone.month(PERIOD).net == NET | {"C-1": "1234.56"}
+
+
+def test_pulling_again_and_not_at_all_is_refused(alone: Desk) -> None:
+    told(alone.run("sync", PERIOD, "--no-pull", "--again"), 2, "--again pulls and --no-pull does not", "give one")
