@@ -124,7 +124,15 @@ def _line(head: DocumentHead, key: str, no: int, group_key: GroupKey, parts: Seq
 
 
 def _shown_price(parts: Sequence[Part], quantity: Decimal, currency: str) -> str:
-    """The unit price for the text of a line that goes out as 1 x amount; empty where there is no one price."""
+    """The unit price for the text of a line that goes out as 1 x amount; empty where there is no one price. On a
+    correction the price now and the one before, where that is what was wrong."""
+    if any(part.reversal for part in parts):
+        was = {part.unit_price for part in parts if part.reversal}
+        now = {part.unit_price for part in parts if not part.reversal}
+        if len(was) != 1 or len(now) != 1 or was == now:
+            return ""
+        texts = [wording.price_digits(price, currency) for price in (*now, *was) if price is not None]
+        return " instead of ".join(texts) if len(texts) == 2 else ""
     prices = {part.unit_price for part in parts}
     price = prices.pop() if len(prices) == 1 else None
     if price is None or (quantity != 1 and len(parts) == 1):

@@ -108,13 +108,18 @@ def line_text(
 ) -> str:
     """The text of a summary line as the ledger prints it: what, how many, at which price, when.
 
-    `price`: the unit price where the line goes out as 1 x amount (README, decision 4).
+    `price`: the unit price where the line goes out as 1 x amount (README, decision 4); on a correction what it is
+    now and was before.
     """
     words = [product or "Microsoft cloud service"]
+    when = span_text(start, end)
+    if any(part.reversal for part in parts):
+        # what was charged and what is charged now stand on it together: seats added up would mean nothing
+        words.append(", ".join(part for part in ("correction", price, when) if part))
+        return ": ".join(words)
     size = _size(kind, parts)
     if size and price:
         size = f"{size} at {price}"
-    when = span_text(start, end)
     words.append(", ".join(part for part in (size, _KINDS[kind], when) if part))
     return ": ".join(words)
 

@@ -454,3 +454,13 @@ def test_shares_without_weight_are_equal_and_a_cost_keeps_its_digits() -> None:
     ]
     # a service costs nothing in no currency
     assert [one.cost for one in split_part(part(cost=Decimal(1), cost_currency=""), thirds, "EUR")] == [1, 0, 0]
+
+
+def test_a_corrected_price_says_what_it_is_now_and_what_it_was() -> None:
+    """Ten seats were charged at 20.90 and should have been 19.90: nobody reads "10 and 10 seats"."""
+    back = part(amount=Decimal("-209.00"), unit_price=Fraction("20.9"), reversal=True)
+    anew = part(amount=Decimal("199.00"), unit_price=Fraction("19.9"))
+    assert (
+        one_line(back, anew).text
+        == "Microsoft 365 E3: correction, 19.90 instead of 20.90, 1 to 31 October 2026"
+    )
