@@ -460,7 +460,4 @@ def test_a_corrected_price_says_what_it_is_now_and_what_it_was() -> None:
     """Ten seats were charged at 20.90 and should have been 19.90: nobody reads "10 and 10 seats"."""
     back = part(amount=Decimal("-209.00"), unit_price=Fraction("20.9"), reversal=True)
     anew = part(amount=Decimal("199.00"), unit_price=Fraction("19.9"))
-    assert (
-        one_line(back, anew).text
-        == "Microsoft 365 E3: correction, 19.90 instead of 20.90, 1 to 31 October 2026"
-    )
+    assert one_line(back, anew).text == "Microsoft 365 E3: correction, 19.90 instead of 20.90, 1 to 31 October 2026"
