@@ -132,7 +132,7 @@ def _obstacle(rule: PriceRule, wanted: Wanted) -> str:
     info = discover()[rule.kind]
     if not valid_on(rule.valid_from, rule.valid_to, wanted.day):
         return f"not valid on {wanted.day.isoformat()}" if wanted.day else "has dates, the line has none"
-    if rule.currency and rule.currency != wanted.currency and info.charges:
+    if rule.currency and rule.currency != wanted.currency:
         return f"is in {rule.currency}, the document in {wanted.currency}"
     if info.by_quantity and wanted.kind in _BY_AMOUNT and not (rule.product_id and rule.sku_id):
         return f"a price per unit does not fit a {wanted.kind} line unless it names product and sku"

@@ -90,7 +90,9 @@ def effect(
         )
     if at.cycles != new.cycles:
         return f"{name}: the month holds {_cycles(new.cycles)} instead of {at.cycles}."
-    return f"{name}: charged for {_days(after)}, the month before for {_days(before)}."
+    # a service by the day has no days to tell where the month is whole
+    days, earlier = (_days(charges) or "the whole month" for charges in (after, before))
+    return f"{name}: charged for {days}, the month before for {earlier}."
 
 
 def rounding(after: Sequence[Charge]) -> str:

@@ -91,3 +91,14 @@ class UsageKey:
     subscription_id: str
     product_id: str
     sku_id: str
+
+
+def bought(product_name: str, sku_name: str) -> str:
+    """What the customer bought: the sku's name, with the product's in front where they are two things.
+
+    >>> bought("Microsoft 365", "Microsoft 365 E3"), bought("Azure plan", "Storage")
+    ('Microsoft 365 E3', 'Azure plan, Storage')
+    """
+    if not sku_name or sku_name in product_name:
+        return product_name or sku_name
+    return sku_name if product_name in sku_name else f"{product_name}, {sku_name}"

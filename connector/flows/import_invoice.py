@@ -15,6 +15,7 @@ from connector.domain.lines import QuarantinedLine, ReconciliationLine
 from connector.domain.money import NotANumber, money
 from connector.domain.period import BillingPeriod, PeriodState, VendorInvoice
 from connector.errors import Refused
+from connector.flows.close import changes_after
 from connector.flows.price import price_period
 from connector.flows.pull import Fetched, placed, record_usage
 from connector.flows.world import World
@@ -146,6 +147,10 @@ def _import_one(
         )
     header = _header(invoice_id, [line for _, _, line in good], known, header_total, period)
     remarks = tuple(remark for file in files for remark in file.form.remarks)
+    with reading(world.engine) as connection:
+        if closings.is_closed(connection, str(header.period)):
+            why = f"{header.period} is closed and its documents stay: see what this invoice comes to with"
+            remarks += (f"{why} `connector rerate {header.period}`.",)
     state = PeriodState.NOT_CHECKED
     usage_rows = 0
     if not dry_run:
@@ -170,7 +175,8 @@ def _import_one(
 def _errors(world: World, period: str) -> int:
     """How many findings of the period a person must look at."""
     with reading(world.engine) as connection:
-        return sum(finding.severity == "error" for finding in periods.findings_of(connection, period))
+        found = [*periods.findings_of(connection, period), *changes_after(connection, period)]
+        return sum(finding.severity == "error" for finding in found)
 
 
 def _header(

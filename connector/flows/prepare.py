@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from connector.domain.balance import Finding
 from connector.domain.cycles import SubscriptionFacts, subscription_facts
 from connector.domain.documents import Calculation, Part, RuleLost, RuleUsed
-from connector.domain.lines import QuarantinedLine, ReconciliationLine, UsageKey
+from connector.domain.lines import QuarantinedLine, ReconciliationLine, UsageKey, bought
 from connector.domain.money import total
 from connector.flows.allot import Allotment, allotted
 from connector.flows.check import InvoiceCheck, check_invoice
@@ -214,7 +214,7 @@ def part_of(priced: PricedLine, reverses: str) -> Part:
         subscription_id=line.subscription_id,
         product_id=line.product_id,
         sku_id=line.sku_id,
-        product_name=_name(line),
+        product_name=bought(line.product_name, line.sku_name),
         happened=line.order_date,
         start=line.charge_start,
         end=line.charge_end,
@@ -243,14 +243,6 @@ def part_of(priced: PricedLine, reverses: str) -> Part:
 
 def _calculation(step: Step) -> Calculation:
     return Calculation(step.op, step.operands, step.exact, step.text)
-
-
-def _name(line: ReconciliationLine) -> str:
-    """What the customer bought: the sku's name, with the product's in front where they are two things."""
-    product, sku = line.product_name, line.sku_name
-    if not sku or sku in product:
-        return product or sku
-    return sku if product in sku else f"{product}, {sku}"
 
 
 def _put_aside(run: Run, item: StoredInvoice, quarantined: Sequence[QuarantinedLine], book: Book) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from connector.domain.compared import Charge
+from connector.domain.lines import bought
 from connector.store.tables import document_lines, documents, lines, parts
 
 
@@ -26,6 +27,10 @@ def by_customer(connection: Connection, period: str) -> dict[tuple[str, str], li
                 for name in ("subscription_id", "product_id", "sku_id")
             ],
             document_lines.c.product_name,
+            document_lines.c.product_id.label("summed_product"),
+            document_lines.c.sku_id.label("summed_sku"),
+            lines.c.product_name.label("line_product_name"),
+            lines.c.sku_name.label("line_sku_name"),
             lines.c.unit.label("unit"),
         )
         .join(document_lines, document_lines.c.id == parts.c.document_line_id)
@@ -56,6 +61,14 @@ def month_before(connection: Connection, period: str) -> str | None:
     return found
 
 
+def _name(row: Row[Any]) -> str:
+    """The summary line's name, where it is about this one product; several on one line have names of their own."""
+    one = (row.summed_product, row.summed_sku) == (row.product_id, row.sku_id)
+    if one or row.line_product_name is None:
+        return str(row.product_name)
+    return bought(row.line_product_name, row.line_sku_name)
+
+
 def _charge(row: Row[Any]) -> Charge:
     return Charge(
         line_ids=(row.document_line_id,),
@@ -65,7 +78,7 @@ def _charge(row: Row[Any]) -> Charge:
         subscription_id=row.subscription_id,
         product_id=row.product_id,
         sku_id=row.sku_id,
-        name=row.product_name,
+        name=_name(row),
         start=row.start,
         end=row.end,
         days=row.days,

@@ -18,6 +18,7 @@ from connector.store.lines import StoredFile
 from connector.store.tables import audit, closings, periods, raw_files, vendor_invoices
 
 CLOSED = "period_closed"
+_CLOSED_BY = "closed"
 INVOICE_CHANGED = "invoice_changed"
 
 
@@ -54,8 +55,9 @@ def closed_invoice(connection: Connection, invoice_id: str) -> str | None:
 
 def record(connection: Connection, period: str, extent: Extent, who: str, why: str) -> Closing:
     """Write the certificate of a period and chain its hash into the audit trail."""
-    certificate = make_certificate(connection, period, extent)
-    closing = Closing(period, database_now(connection), who, why, certificate, digest_of(certificate))
+    now = database_now(connection)
+    certificate = make_certificate(connection, period, extent) | {_CLOSED_BY: _closed_by(now, who, why)}
+    closing = Closing(period, now, who, why, certificate, digest_of(certificate))
     connection.execute(
         insert(closings).values(
             period=period, closed_at=closing.closed_at, who=who, why=why, certificate=certificate, hash=closing.hash
@@ -63,6 +65,10 @@ def record(connection: Connection, period: str, extent: Extent, who: str, why: s
     )
     append(connection, who=who, action=CLOSED, subject=period, before="", after=closing.hash, why=why)
     return closing
+
+
+def _closed_by(at: datetime, who: str, why: str) -> dict[str, str]:
+    return {"at": at.isoformat(), "who": who, "why": why}
 
 
 def tampered(connection: Connection, period: str) -> Iterator[str]:
@@ -80,8 +86,12 @@ def tampered(connection: Connection, period: str) -> Iterator[str]:
         yield f"{period}: the certificate is not the one that the audit trail names"
     if state != "closed":
         yield f"{period} was closed, but its state is {state}"
+    if closing.certificate.get(_CLOSED_BY) != _closed_by(closing.closed_at, closing.who, closing.why):
+        yield f"{period}: who closed it, when or why was changed after it was closed"
     now = make_certificate(connection, period, extent_of(closing.certificate))
     for section, was in closing.certificate.items():
+        if section == _CLOSED_BY:
+            continue
         if section == "vendor_invoices":
             yield from _invoices(connection, closing, was, now[section])
         elif section == "documents":

@@ -93,7 +93,7 @@ def applies(rule: PriceRule, line: Wanted) -> bool:
             return False
     elif (rule.valid_from and line.day < rule.valid_from) or (rule.valid_to and line.day > rule.valid_to):
         return False
-    if rule.kind != "none" and rule.currency not in ("", line.currency):
+    if rule.currency not in ("", line.currency):
         return False
     per_unit = rule.kind in ("fixed", "discount", "tiered")
     if per_unit and line.kind in ("usage", "credit", "other") and "" in (rule.product_id, rule.sku_id):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from connector.domain.fingerprint import digest_of
 from connector.domain.invoice import LedgerInvoice
@@ -153,11 +153,18 @@ def test_a_certificate_made_anew_does_not_fit_the_audit_trail(closed: Partner) -
     sent.changes_row(closed, "UPDATE documents SET organisation_name = 'Somebody' WHERE organisation = 'C-1'")
     engine = open_engine(f"sqlite:///{closed.database}")
     with writing(engine) as connection:
-        certificate = make_certificate(connection, OCTOBER, extent_now(connection, OCTOBER))
+        signed = connection.scalars(select(closings.c.certificate)).one()["closed"]
+        certificate = make_certificate(connection, OCTOBER, extent_now(connection, OCTOBER)) | {"closed": signed}
         forged = update(closings).values(certificate=certificate, hash=digest_of(certificate))
         assert connection.execute(forged).rowcount == 1
     engine.dispose()
     assert sent.broken(closed) == [f"{OCTOBER}: the certificate is not the one that the audit trail names"]
+
+
+@pytest.mark.parametrize("column", ["who = 'Somebody'", "why = 'because'", "closed_at = '2020-01-01 00:00:00'"])
+def test_who_closed_a_month_when_and_why_is_part_of_the_proof(closed: Partner, column: str) -> None:
+    sent.changes_row(closed, f"UPDATE closings SET {column}")
+    assert sent.broken(closed) == [f"{OCTOBER}: who closed it, when or why was changed after it was closed"]
 
 
 def test_microsoft_voids_a_closed_invoice(closed: Partner, with_books: list[LedgerInvoice]) -> None:

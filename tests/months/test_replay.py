@@ -185,6 +185,13 @@ def test_files_downloaded_by_hand(
     path.write_text("\n".join(lines), encoding="utf-8")
     refused = partner.run("import", "invoice", str(path), "--header", header, "--dates", "dmy", "--json")
     assert refused.status == 2 and refused.json["error"]["code"] == "period_closed"
+    # another invoice for the closed month is taken in, and nobody thinks that all is well
+    other = path.with_name("other.csv")
+    other.write_text("\n".join(lines).replace(portal.INVOICE, "G000000099"), encoding="utf-8")
+    header = f"G000000099={portal.TOTAL}"
+    late = partner.run("import", "invoice", str(other), "--header", header, "--dates", "dmy", "--json")
+    assert late.status == 1
+    assert any("connector rerate 2025-10" in remark for remark in late.json["invoices"][0]["remarks"])
 
 
 def test_pages_that_arrived_before_are_still_there(partner: Partner, with_books: list[LedgerInvoice]) -> None:
