@@ -281,6 +281,10 @@ def test_only_the_difference_of_a_void_and_its_replacement_goes_out(
     assert sent.rerated(closed, status=0)["differences"] == []
     assert sent.rows(closed, "closings") == certificate
     sent.holds(closed)
+    # the replacement was charged: from now on its lines must add up to its header like any other's
+    sent.changes_row(closed, f"UPDATE vendor_invoices SET header_total = '1' WHERE id = '{number}'")
+    proved = {one["id"]: one for one in closed.run("verify", "--json").json["invariants"]}
+    assert any(number in problem for problem in proved["I1"]["problems"])
 
 
 def test_a_late_invoice_after_closing_becomes_a_correction(closed: Partner) -> None:
