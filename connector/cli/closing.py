@@ -111,7 +111,7 @@ def _show_rerated(view: Json) -> None:
                 escape(item["why"]),
             )
         prose.print(shown)
-    else:
+    elif not (view["undecided"] or view["unmatched"] or view["waiting"]):
         prose.print(f"{view['period']}: what was sent is what it would be now.")
     for item in view["undecided"]:
         prose.print(

@@ -17,7 +17,7 @@ from connector.domain.invoice import posting_ref
 from connector.domain.money import amount_text
 from connector.domain.rerate import Comparison, Key, corrected
 from connector.domain.summarise import DocumentHead, summarise
-from connector.errors import Refused, Transient
+from connector.errors import Misconfigured, Refused, Transient
 from connector.flows.close import RERATED, delivered_state
 from connector.flows.make_documents import next_revision
 from connector.flows.prepare import Run, signature
@@ -208,8 +208,8 @@ def _draft_named(connection: Connection, key: str) -> StoredDocument:
     return document
 
 
-def _unknown(key: str) -> Refused:
-    return Refused(f"There is no correction {key}.", action="`connector corrections list` names them.")
+def _unknown(key: str) -> Misconfigured:
+    return Misconfigured(f"There is no correction {key}.", action="`connector corrections list` names them.")
 
 
 def _require_basis(connection: Connection, document: StoredDocument) -> None:
