@@ -68,7 +68,7 @@ def import_file(
     """
     if kind not in KINDS:
         raise Misconfigured(f"{kind!r} is not a kind of import.", action=f"Use one of {', '.join(KINDS)}.")
-    content = _content(path)
+    content = file_content(path)
     report = read(kind, content, month=month)
     sha256 = hashlib.sha256(content).hexdigest()
     del content
@@ -153,7 +153,8 @@ def _secret_file(name: str) -> str:
         return ""
 
 
-def _content(path: Path) -> bytes:
+def file_content(path: Path) -> bytes:
+    """The bytes of a file to import; Misconfigured where it cannot be read or is too large."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise Misconfigured(f"The file {path.name} is larger than {MAX_BYTES >> 20} MB.", action="Split it.")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from connector.errors import Misconfigured
 from connector.flows.bulk_change import Wish, check, chosen_rules, selection_of
+from connector.flows.configure import file_content
 from connector.flows.what_if import Trial
 from connector.store import decisions
 from connector.store.imports import Difference, compare
@@ -16,7 +17,6 @@ from mappings.bulk_spans import always
 from mappings.decided import key_text
 from mappings.formats import read
 from mappings.pricelist import PriceRule
-from mappings.tables_in import MAX_BYTES
 
 _NAMED = 3
 
@@ -67,7 +67,7 @@ def try_file(connection: Connection, path: Path) -> Tried:
 
 
 def _difference(connection: Connection, path: Path) -> Difference:
-    report = read("prices", _content(path))
+    report = read("prices", file_content(path))
     codes = {"", *decisions.organisations(connection)}
     mistakes = [(error.row, f"row {error.row}, {error.column or 'the row'}: {error.text}") for error in report.errors]
     mistakes += [
@@ -83,16 +83,3 @@ def _difference(connection: Connection, path: Path) -> Difference:
             action="`connector import prices FILE --dry-run` lists them all.",
         )
     return compare(connection, report)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise Misconfigured(f"The file {path.name} is larger than {MAX_BYTES >> 20} MB.", action="Split it.")
-        return path.read_bytes()
-    except OSError as error:
-        raise Misconfigured(
-            f"The file {path.name} cannot be read: {(error.strerror or 'no reason given').lower()}.",
-            code="import_file",
-            action="Check the path and that it may be read.",
-        ) from None
